@@ -1,0 +1,25 @@
+"""Plan, lower and run the contraction of any tensor network."""
+
+from contractions.errors import ContractionError, ContractionTooLarge, NetworkError, PlanError
+from contractions.files import cache_folder
+from contractions.machine import Machine, measure, this_machine
+from contractions.network import Network
+from contractions.plan import Plan, plan
+from contractions.program import Scaled
+from contractions.tree import Cost
+
+__all__ = [
+    "ContractionError",
+    "ContractionTooLarge",
+    "Cost",
+    "Machine",
+    "Network",
+    "NetworkError",
+    "Plan",
+    "PlanError",
+    "Scaled",
+    "cache_folder",
+    "measure",
+    "plan",
+    "this_machine",
+]

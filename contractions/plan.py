@@ -1,0 +1,322 @@
+"""Plans: a network together with the order, layout and cost of its contraction."""
+
+import hashlib
+import json
+import logging
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from importlib.metadata import version
+from typing import Any, Literal, overload
+
+import autoray
+import numpy as np
+import torch
+from torch import Tensor
+
+from contractions.errors import ContractionTooLarge, NetworkError, PlanError
+from contractions.files import UnreadableFile, cache_folder, read_checked, write_checked
+from contractions.machine import Machine, this_machine
+from contractions.network import Network
+from contractions.program import Program, Scaled
+from contractions.search import Found, depth_first, search
+from contractions.tree import Cost, Path, cost, leaf_legs, products
+
+_log = logging.getLogger(__name__)
+
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a network is contracted; made by `plan`.
+
+    Attributes:
+        network: what is contracted.
+        path: the pairs, in the order in which they run.
+        dtype: of the arrays.
+        gradient: whether the cost counts a reverse pass.
+        memory: the cap in bytes that the plan keeps.
+        machine: the roofline that the plan was made for.
+        winner: which candidate of the search won.
+        trials: how many candidates were refined.
+        stopped: why the search ended: "effort", "gain" or "clock".
+        search_seconds: what the search took, or 0 if it came from the cache.
+    """
+
+    network: Network
+    path: Path
+    dtype: str
+    gradient: bool
+    memory: int
+    machine: Machine = field(repr=False)
+    winner: str
+    trials: int
+    stopped: str
+    search_seconds: float
+
+    @cached_property
+    def cost(self) -> Cost:
+        """What a contraction is predicted to cost."""
+        return cost(
+            self.network,
+            self.path,
+            machine=self.machine,
+            dtype=self.dtype,
+            gradient=self.gradient,
+        )
+
+    @cached_property
+    def _program(self) -> Program:
+        return Program(self.network, self.path)
+
+    def resized(self, sizes: Mapping[Any, int]) -> "Plan":
+        """The same tree for other sizes of the indices named, a batch for instance.
+
+        Raises:
+            ContractionTooLarge: with these sizes the plan breaks its memory cap.
+        """
+        resized = replace(self, network=self.network.resized(sizes))
+        resized._refuse_if_too_large()
+        return resized
+
+    def _refuse_if_too_large(self) -> None:
+        if self.cost.peak_bytes > self.memory:
+            raise ContractionTooLarge(
+                self.cost.peak_bytes,
+                self.memory,
+                self.cost.seconds,
+                "contract a smaller batch, use a narrower dtype, search with more effort, or "
+                "raise `memory`",
+            )
+
+    @overload
+    def contract(self, arrays: Sequence[Any], *, scaled: Literal[False] = False) -> Any: ...
+
+    @overload
+    def contract(self, arrays: Sequence[Any], *, scaled: Literal[True]) -> Scaled: ...
+
+    def contract(self, arrays: Sequence[Any], *, scaled: bool = False) -> Any:
+        """The contracted network, its axes as `network.output`.
+
+        Args:
+            arrays: one array a tensor, all numpy or all torch, of the plan's dtype and the
+                network's shapes, on one device. Torch tensors carry gradients of any order.
+            scaled: return a `Scaled` (mantissa and logarithm), for results that would underflow.
+
+        Returns:
+            An array of the kind given.
+
+        Raises:
+            NetworkError: the arrays do not fit the network or the plan.
+        """
+        kind = self._check(arrays)
+        if kind == "torch":
+            program = self._program
+            return program.run_scaled(arrays) if scaled else program.run(arrays)
+        with torch.inference_mode():
+            tensors = [torch.tensor(array) for array in arrays]
+            if scaled:
+                result = self._program.run_scaled(tensors)
+                return Scaled(result.mantissa.numpy(), result.log_scale.numpy())  # type: ignore[arg-type]
+            return self._program.run(tensors).numpy()
+
+    def _check(self, arrays: Sequence[Any]) -> str:
+        shapes = self.network.shapes
+        if len(arrays) != len(shapes):
+            raise NetworkError(f"the network has {len(shapes)} tensors, got {len(arrays)} arrays")
+        kinds = {autoray.infer_backend(array) for array in arrays}
+        if kinds not in ({"numpy"}, {"torch"}):
+            raise NetworkError(
+                f"arrays are of {', '.join(sorted(kinds))}; pass all numpy or all torch"
+            )
+        for position, (array, shape) in enumerate(zip(arrays, shapes, strict=True)):
+            if tuple(array.shape) != shape:
+                term = self.network.inputs[position]
+                raise NetworkError(
+                    f"array {position}, of indices {term}, has shape {tuple(array.shape)}; "
+                    f"expected {shape}"
+                )
+            name = str(array.dtype).removeprefix("torch.")
+            if name != self.dtype:
+                raise NetworkError(
+                    f"array {position} is {name}, but the plan was made for {self.dtype}; convert "
+                    f"it or plan with dtype={name!r}"
+                )
+            if kinds == {"torch"} and array.device != arrays[0].device:
+                raise NetworkError(
+                    f"array {position} is on {array.device}, array 0 on {arrays[0].device}; "
+                    "move all to one device"
+                )
+        return kinds.pop()
+
+
+def plan(
+    network: Network,
+    *,
+    dtype: str = "float64",
+    gradient: bool = False,
+    memory: int | None = None,
+    effort: int = 6,
+    seed: int = 0,
+    orders: Sequence[Sequence[int]] = (),
+    expected_calls: int = 100,
+    max_seconds: float | None = None,
+    machine: Machine | None = None,
+    cache: bool = True,
+) -> Plan:
+    """The best plan found for contracting a network.
+
+    One network, seed, effort and machine give one plan. Plans are kept in the user's cache folder
+    and found again by all that they depend on, however the indices are called.
+
+    Args:
+        network: what to contract.
+        dtype: of the arrays: float32, float64, complex64 or complex128.
+        gradient: plan for value and gradient together rather than for the value alone.
+        memory: cap in bytes on all that is held at once; by default 70% of the machine's memory.
+        effort: how many candidate paths to refine.
+        seed: of the random candidates.
+        orders: permutations of the tensors that a sweep may follow, if the caller knows a
+            geometry; tried beside the search's own.
+        expected_calls: how often the plan will run; more calls are worth a longer search.
+        max_seconds: stop searching after this time; the plan then says so in `stopped`.
+        machine: the roofline to predict with; by default this machine's, measured once.
+        cache: look up and keep the plan on disk.
+
+    Raises:
+        ContractionTooLarge: the best plan found needs more than `memory`.
+        PlanError: an option is out of its range.
+
+    Example:
+        >>> import numpy as np
+        >>> triangle = Network.from_einsum("ab,bc,ca->", [(2, 2)] * 3)
+        >>> plan(triangle, cache=False).contract([np.ones((2, 2))] * 3)
+        array(8.)
+    """
+    machine = this_machine() if machine is None else machine
+    memory = machine.memory if memory is None else memory
+    _check_options(network, orders, dtype, memory=memory, effort=effort, calls=expected_calls)
+    machine.itemsize(dtype)
+    key = {
+        "format": _FORMAT,
+        "versions": [version("tnqml"), version("cotengra"), version("cotengrust")],
+        "network": network.signature,
+        "dtype": dtype,
+        "objective": ["roofline seconds", gradient],
+        "memory": memory,
+        "search": [effort, seed, expected_calls, [list(order) for order in orders]],
+        "machine": asdict(machine),
+    }
+    digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
+    file = cache_folder() / "plans" / f"{digest}.json"
+    start = time.perf_counter()
+    found = _stored(file, network) if cache else None
+    seconds = 0.0
+    if found is None:
+        found = _search(
+            network,
+            orders=orders,
+            dtype=dtype,
+            gradient=gradient,
+            effort=effort,
+            seed=seed,
+            expected_calls=expected_calls,
+            max_seconds=max_seconds,
+            machine=machine,
+        )
+        seconds = time.perf_counter() - start
+        if cache and found.stopped != "clock":
+            write_checked(file, json.dumps(asdict(found)))
+    result = Plan(
+        network=network,
+        path=found.path,
+        dtype=dtype,
+        gradient=gradient,
+        memory=memory,
+        machine=machine,
+        winner=found.winner,
+        trials=found.trials,
+        stopped=found.stopped,
+        search_seconds=seconds,
+    )
+    result._refuse_if_too_large()
+    return result
+
+
+def _check_options(
+    network: Network,
+    orders: Sequence[Sequence[int]],
+    dtype: str,
+    *,
+    memory: int,
+    effort: int,
+    calls: int,
+) -> None:
+    if memory < 1:
+        raise PlanError(f"memory is {memory} bytes; expected at least 1")
+    if effort < 0:
+        raise PlanError(f"effort is {effort} trials; expected 0 or more")
+    if calls < 1:
+        raise PlanError(f"expected_calls is {calls}; expected at least 1")
+    tensors = list(range(len(network.inputs)))
+    for position, order in enumerate(orders):
+        if sorted(order) != tensors:
+            raise PlanError(
+                f"order {position} is not a permutation of the network's {len(tensors)} tensors"
+            )
+
+
+def _search(
+    network: Network,
+    *,
+    orders: Sequence[Sequence[int]],
+    dtype: str,
+    gradient: bool,
+    effort: int,
+    seed: int,
+    expected_calls: int,
+    max_seconds: float | None,
+    machine: Machine,
+) -> Found:
+    if len(network.inputs) == 1:
+        return Found((), "a single tensor", 0, "effort")
+
+    def seconds(path: Path) -> float:
+        return cost(network, path, machine=machine, dtype=dtype, gradient=gradient).seconds
+
+    found = search(
+        network,
+        seconds,
+        orders=orders,
+        effort=effort,
+        seed=seed,
+        expected_calls=expected_calls,
+        max_seconds=max_seconds,
+    )
+    sizes = network.numbered[2]
+    legs = leaf_legs(network) + [product.legs for product in products(network, found.path)]
+    weights = [math.prod(sizes[index] for index in term) for term in legs]
+    return replace(found, path=depth_first(found.path, weights))
+
+
+def _stored(file: Any, network: Network) -> Found | None:
+    """What the cache holds for a network, or None if that is nothing or nothing that fits."""
+    try:
+        document = json.loads(read_checked(file))
+        found = Found(**{**document, "path": tuple((int(a), int(b)) for a, b in document["path"])})
+    except UnreadableFile:
+        return None
+    except (TypeError, ValueError, KeyError):
+        _log.warning("ignoring %s: it holds no plan", file)
+        return None
+    nodes = sorted(node for pair in found.path for node in pair)
+    ordered = all(
+        max(pair) < len(network.inputs) + step for step, pair in enumerate(found.path)
+    )
+    if not ordered or nodes != list(range(2 * len(network.inputs) - 2)):
+        _log.warning("ignoring %s: its path does not fit the network", file)
+        return None
+    return found

@@ -1,0 +1,208 @@
+"""Searching for a good contraction path: structured sweeps, random greedy, local refinement."""
+
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import cotengra
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import reverse_cuthill_mckee
+
+from contractions.network import Network
+from contractions.tree import Path, leaf_legs
+
+_log = logging.getLogger(__name__)
+
+_GREEDY_RESTARTS = 16
+_SUBTREE_SIZE = 7
+_TRIAL_SECONDS_A_TENSOR = 1.5e-3
+_EXPECTED_GAIN = 0.25
+
+
+@dataclass(frozen=True)
+class Found:
+    """The best path of a search, and how it was found.
+
+    Attributes:
+        path: the pairs.
+        winner: which candidate it came from.
+        trials: how many candidates were refined.
+        stopped: why the search ended: "effort", "gain" or "clock".
+    """
+
+    path: Path
+    winner: str
+    trials: int
+    stopped: str
+
+
+def search(
+    network: Network,
+    seconds: Callable[[Path], float],
+    *,
+    orders: Sequence[Sequence[int]] = (),
+    effort: int,
+    seed: int,
+    expected_calls: int,
+    max_seconds: float | None,
+) -> Found:
+    """The cheapest path found.
+
+    First every structured sweep and as many random-greedy batches as `effort` are rated as they
+    are, then the best are refined one after another by re-optimising subtrees. All of it is
+    counted in trials, so that a seed and an effort give one path; refinement stops early when what
+    it may still save in `expected_calls` contractions is less than a trial usually takes (both
+    predicted, not timed), or when the wall clock passes `max_seconds`.
+
+    Args:
+        network: what to contract; at least two tensors.
+        seconds: predicted time of a path, the objective.
+        orders: permutations of the tensors along which a sweep may be good.
+        effort: number of candidates to refine, 0 or more.
+        seed: of the random-greedy batches and the refinement.
+        expected_calls: how often the plan will run.
+        max_seconds: wall-clock limit, or None.
+    """
+    start = time.monotonic()
+    engine = _Cotengra(network)
+    candidates = [
+        (seconds(path), name, path)
+        for name, path in _candidates(network, engine, orders, effort=effort, seed=seed)
+    ]
+    candidates.sort(key=lambda candidate: candidate[0])
+    best_seconds, winner, best = candidates[0]
+    trial_seconds = _TRIAL_SECONDS_A_TENSOR * len(network.inputs)
+    trials, stopped = 0, "effort"
+    for trial, (_, name, path) in enumerate(candidates[:effort]):
+        if _EXPECTED_GAIN * best_seconds * expected_calls < trial_seconds:
+            stopped = "gain"
+            break
+        if max_seconds is not None and time.monotonic() - start > max_seconds:
+            stopped = "clock"
+            break
+        refined = engine.refine(path, seed=seed + trial)
+        trials += 1
+        predicted = seconds(refined)
+        if predicted < best_seconds:
+            best_seconds, winner, best = predicted, f"{name}, refined", refined
+    _log.debug("%s: %.3g s predicted after %d trials (%s)", winner, best_seconds, trials, stopped)
+    return Found(best, winner, trials, stopped)
+
+
+def _candidates(
+    network: Network,
+    engine: "_Cotengra",
+    orders: Sequence[Sequence[int]],
+    *,
+    effort: int,
+    seed: int,
+) -> Iterator[tuple[str, Path]]:
+    named = [(f"order {position}", list(order)) for position, order in enumerate(orders)]
+    named.append(("bandwidth order", _bandwidth_order(network)))
+    for name, order in named:
+        yield f"sweep along {name}", _sweep(order, len(order))
+        yield f"two sweeps along {name}", _sweep(order, len(order) // 2)
+    for batch in range(max(1, effort)):
+        yield "random greedy", engine.greedy(seed=seed + batch)
+
+
+def _sweep(order: Sequence[int], cut: int) -> Path:
+    """Absorb tensors one after another from the front, and from the back down to the cut."""
+    path: list[tuple[int, int]] = []
+    count = len(order)
+
+    def absorb(nodes: Sequence[int]) -> int:
+        current = nodes[0]
+        for node in nodes[1:]:
+            path.append((current, node))
+            current = count + len(path) - 1
+        return current
+
+    front = absorb(order[:cut])
+    if cut < count:
+        back = absorb(order[:cut - 1:-1] if cut else order[::-1])
+        path.append((front, back))
+    return tuple(path)
+
+
+def _bandwidth_order(network: Network) -> list[int]:
+    """The tensors in reverse Cuthill-McKee order of who shares an index with whom."""
+    legs = leaf_legs(network)
+    output = set(network.numbered[1])
+    owners = defaultdict(list)
+    for tensor, term in enumerate(legs):
+        for index in term:
+            if index not in output:
+                owners[index].append(tensor)
+    pairs = [(a, b) for holders in owners.values() for a in holders for b in holders if a != b]
+    rows, columns = np.array(pairs, dtype=np.int32).reshape(-1, 2).T
+    graph = coo_array((np.ones(len(pairs), dtype=np.int8), (rows, columns)), shape=(len(legs),) * 2)
+    return [int(tensor) for tensor in reverse_cuthill_mckee(graph.tocsr(), symmetric_mode=True)]
+
+
+class _Cotengra:
+    """The network in cotengra's terms."""
+
+    def __init__(self, network: Network) -> None:
+        inputs, output, sizes = network.numbered
+        symbols = [cotengra.get_symbol(index) for index in range(len(sizes))]
+        self.inputs = [tuple(symbols[index] for index in term) for term in inputs]
+        self.output = tuple(symbols[index] for index in output)
+        self.sizes = dict(zip(symbols, sizes, strict=True))
+
+    def greedy(self, *, seed: int) -> Path:
+        """The best of a batch of random-greedy paths by operations."""
+        optimizer = cotengra.RandomGreedyOptimizer(
+            max_repeats=_GREEDY_RESTARTS, seed=seed, accel=True, parallel=False
+        )
+        return _pairs(optimizer.search(self.inputs, self.output, self.sizes))
+
+    def refine(self, path: Path, *, seed: int) -> Path:
+        """The path after re-optimising its subtrees for what they write."""
+        tree = cotengra.ContractionTree.from_path(
+            self.inputs, self.output, self.sizes, ssa_path=path
+        )
+        tree.subtree_reconfigure_(
+            subtree_size=_SUBTREE_SIZE, select="random", minimize="write", seed=seed
+        )
+        return _pairs(tree)
+
+
+def _pairs(tree: "cotengra.ContractionTree") -> Path:
+    return tuple((int(left), int(right)) for left, right in tree.get_ssa_path())
+
+
+def depth_first(path: Path, weights: Sequence[float]) -> Path:
+    """The same tree with its steps in depth-first order, the heavier branch of each step first.
+
+    Freeing what has been used as early as this does keeps the least in memory; the order of a
+    path does not change what it computes.
+
+    Args:
+        path: the pairs.
+        weights: the entries of every node of the path, tensors first.
+    """
+    if not path:
+        return path
+    count = len(path) + 1
+    order: list[int] = []
+    stack = [count + len(path) - 1]
+    while stack:
+        node = stack.pop()
+        if node < count:
+            continue
+        order.append(node)
+        left, right = path[node - count]
+        light, heavy = sorted((left, right), key=lambda child: weights[child])
+        stack += [heavy, light]  # popped light first, so that reversed the heavy one leads
+    renamed = {node: count + step for step, node in enumerate(reversed(order))}
+    return tuple(
+        (renamed.get(left, left), renamed.get(right, right))
+        for left, right in (path[node - count] for node in reversed(order))
+    )
+
+
+__all__ = ["Found", "depth_first", "search"]

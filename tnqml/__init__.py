@@ -1,0 +1,28 @@
+"""Tensor-network simulation of distributed quantum machine learning."""
+
+from tnqml.circuit import Circuit, Message
+from tnqml.errors import CircuitError, InputError, RouteError, StorageError, TnqmlError
+from tnqml.gates import KINDS, Gate
+from tnqml.model import DistributedModel, RouteCost
+from tnqml.observables import Observable, X, Y, Z, parity, pauli, projector
+
+__all__ = [
+    "KINDS",
+    "Circuit",
+    "CircuitError",
+    "DistributedModel",
+    "Gate",
+    "InputError",
+    "Message",
+    "Observable",
+    "RouteCost",
+    "RouteError",
+    "StorageError",
+    "TnqmlError",
+    "X",
+    "Y",
+    "Z",
+    "parity",
+    "pauli",
+    "projector",
+]

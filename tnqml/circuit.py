@@ -1,0 +1,195 @@
+"""Circuits: gates in order, each with its party, and what crosses between the parties."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from tnqml.errors import CircuitError
+from tnqml.gates import Gate
+from tnqml.observables import Observable
+
+Split = Literal["layers", "qubits"]
+
+
+@dataclass(frozen=True)
+class Message:
+    """One quantum message of one run: which qubits cross from whom to whom."""
+
+    sender: str
+    receiver: str
+    qubits: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Circuit:
+    """An immutable sequence of gates on |0...0> or on amplitude-encoded data.
+
+    Args:
+        qubits: their number.
+        gates: in the order in which they act.
+        amplitudes: if positive, the initial state is the vector of the first so many features,
+            zero-padded to 2^qubits and normalised; else it is |0...0>.
+        split: how the parties share the register. "layers": the whole register crosses whenever
+            the next gate belongs to another party. "qubits": a qubit crosses when its next gate
+            belongs to another party than its last.
+
+    Raises:
+        CircuitError: a gate acts outside the register, or the amplitudes do not fit into it.
+
+    Example:
+        >>> gates = [Gate("rz", 0, feature=0, party="alice"), Gate("cz", (0, 1), party="bob")]
+        >>> Circuit(2, gates).messages()
+        (Message(sender='alice', receiver='bob', qubits=(0, 1)),)
+    """
+
+    qubits: int
+    gates: tuple[Gate, ...]
+    amplitudes: int
+    split: Split
+
+    def __init__(
+        self,
+        qubits: int,
+        gates: Iterable[Gate],
+        *,
+        amplitudes: int = 0,
+        split: Split = "layers",
+    ) -> None:
+        listed = tuple(gates)
+        if isinstance(qubits, bool) or not isinstance(qubits, int) or qubits < 1:
+            raise CircuitError(f"a circuit has {qubits!r} qubits; expected an integer of at least 1")
+        if split not in {"layers", "qubits"}:
+            raise CircuitError(f"split is {split!r}; expected 'layers' or 'qubits'")
+        if amplitudes < 0 or math.log2(max(amplitudes, 1)) > qubits:
+            raise CircuitError(
+                f"{amplitudes} amplitudes do not fit {qubits} qubits; expected 0 to 2^{qubits}"
+            )
+        for position, gate in enumerate(listed):
+            if not isinstance(gate, Gate):
+                raise CircuitError(f"gate {position} is a {type(gate).__name__}; expected a Gate")
+            if max(gate.qubits) >= qubits:
+                raise CircuitError(
+                    f"gate {position} ({gate.kind}) acts on qubit {max(gate.qubits)}; the circuit "
+                    f"has qubits 0 to {qubits - 1}"
+                )
+        object.__setattr__(self, "qubits", qubits)
+        object.__setattr__(self, "gates", listed)
+        object.__setattr__(self, "amplitudes", amplitudes)
+        object.__setattr__(self, "split", split)
+
+    @property
+    def features(self) -> int:
+        """Length of an input: one more than the last feature that is read."""
+        slots = (gate.slot for gate in self.gates if gate.source == "feature")
+        return max(max(slots, default=-1) + 1, self.amplitudes)
+
+    @property
+    def parameters(self) -> int:
+        """Number of parameters: one more than the last that is read."""
+        return max((g.slot for g in self.gates if g.source == "parameter"), default=-1) + 1
+
+    @property
+    def parties(self) -> tuple[str, ...]:
+        """The parties, in order of first appearance."""
+        return tuple(dict.fromkeys(gate.party for gate in self.gates if gate.party is not None))
+
+    def __add__(self, other: "Circuit") -> "Circuit":
+        """This circuit followed by another on the same register."""
+        if not isinstance(other, Circuit):
+            return NotImplemented
+        if other.qubits != self.qubits or other.split != self.split or other.amplitudes:
+            raise CircuitError(
+                f"cannot append a circuit of {other.qubits} qubits, split by {other.split} and "
+                f"with {other.amplitudes} amplitudes to one of {self.qubits} qubits split by "
+                f"{self.split}; expected the same register, and amplitudes only in the first"
+            )
+        return Circuit(
+            self.qubits, self.gates + other.gates, amplitudes=self.amplitudes, split=self.split
+        )
+
+    def check(self, observable: Observable) -> None:
+        """Refuse an observable on a qubit that the circuit does not have."""
+        if not isinstance(observable, Observable):
+            raise CircuitError(
+                f"got {type(observable).__name__} {observable!r} as an observable; expected an "
+                "Observable such as Z(0)"
+            )
+        if observable.qubits and observable.qubits[-1] >= self.qubits:
+            raise CircuitError(
+                f"observable {observable} acts on qubit {observable.qubits[-1]}; the circuit has "
+                f"qubits 0 to {self.qubits - 1}"
+            )
+
+    def messages(self) -> tuple[Message, ...]:
+        """The messages of one run, read off the labels; gates without a party stay where they are."""
+        if self.split == "layers":
+            return _layer_messages(self.gates, tuple(range(self.qubits)))
+        return _qubit_messages(self.gates)
+
+    def cone_messages(self, gates: Sequence[Gate], measured: Sequence[int]) -> tuple[Message, ...]:
+        """The messages that the gates of a light cone alone would need.
+
+        Only qubits that have been acted on and will be again, or are measured, count.
+
+        Args:
+            gates: of a light cone, in order.
+            measured: the qubits of its observable.
+        """
+        if self.split == "qubits":
+            return _qubit_messages(gates)
+        needed: list[tuple[int, ...]] = []
+        first: dict[int, int] = {}
+        last = dict.fromkeys(measured, len(gates))
+        for position, gate in enumerate(gates):
+            for qubit in gate.qubits:
+                first.setdefault(qubit, position)
+                last[qubit] = max(last.get(qubit, 0), position)
+        messages = _layer_messages(gates, ())
+        crossings = _crossings(gates)
+        for position in crossings:
+            needed.append(
+                tuple(sorted(q for q in first if first[q] < position <= last.get(q, -1)))
+            )
+        return tuple(
+            Message(message.sender, message.receiver, qubits)
+            for message, qubits in zip(messages, needed, strict=True)
+            if qubits
+        )
+
+
+def _crossings(gates: Sequence[Gate]) -> list[int]:
+    """Positions of the gates before which the register changes hands."""
+    crossings, holder = [], None
+    for position, gate in enumerate(gates):
+        if gate.party is not None:
+            if holder is not None and gate.party != holder:
+                crossings.append(position)
+            holder = gate.party
+    return crossings
+
+
+def _layer_messages(gates: Sequence[Gate], register: tuple[int, ...]) -> tuple[Message, ...]:
+    messages, holder = [], next((g.party for g in gates if g.party is not None), "")
+    for position in _crossings(gates):
+        receiver = gates[position].party or ""
+        messages.append(Message(holder, receiver, register))
+        holder = receiver
+    return tuple(messages)
+
+
+def _qubit_messages(gates: Sequence[Gate]) -> tuple[Message, ...]:
+    """Qubits that change owner; those that follow each other the same way go in one message."""
+    owner: dict[int, str] = {}
+    batches: list[tuple[str, str, list[int]]] = []
+    for gate in gates:
+        if gate.party is None:
+            continue
+        for qubit in gate.qubits:
+            holder = owner.get(qubit, gate.party)
+            if holder != gate.party:
+                if not batches or batches[-1][:2] != (holder, gate.party):
+                    batches.append((holder, gate.party, []))
+                batches[-1][2].append(qubit)
+            owner[qubit] = gate.party
+    return tuple(Message(sender, to, tuple(qubits)) for sender, to, qubits in batches)

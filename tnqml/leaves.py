@@ -1,0 +1,271 @@
+"""The tensors of a light cone's network: gates cut into pieces, wired up and fused.
+
+A leaf is a constant basis times functions of angles, so that two leaves can be contracted once and
+for all while the angles are still open: what is small and constant is absorbed here, not at every
+evaluation.
+"""
+
+import itertools
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tnqml.expansion import Piece
+from tnqml.gates import Form
+
+Array = NDArray[Any]
+
+_LARGEST_LEAF = 6  # legs, hence 64 entries
+_MOST_FUNCTIONS = 27
+
+
+@dataclass(frozen=True)
+class Source:
+    """An angle that is given at run time.
+
+    Attributes:
+        kind: "feature" or "parameter".
+        slot: which of the cone's angles of that kind.
+        frequencies: w_1, w_2, ... of the functions 1, cos w_1 t, sin w_1 t, ...
+    """
+
+    kind: str
+    slot: int
+    frequencies: tuple[float, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Leaf:
+    """A tensor of the network.
+
+    Attributes:
+        basis: (functions of each source..., *dims), with one entry of dims for each leg.
+        sources: the angles that it depends on.
+        legs: its indices.
+        place: qubit and time, for sweeps.
+    """
+
+    basis: Array
+    sources: tuple[Source, ...]
+    legs: tuple[int, ...]
+    place: tuple[int, int]
+
+    def fixed(self, values: Mapping[int, int]) -> "Leaf":
+        """The leaf with some of its indices fixed."""
+        where = tuple(values.get(leg, slice(None)) for leg in self.legs)
+        basis = self.basis[(slice(None),) * len(self.sources) + where]
+        legs = tuple(leg for leg in self.legs if leg not in values)
+        return Leaf(np.ascontiguousarray(basis), self.sources, legs, self.place)
+
+
+@dataclass(frozen=True)
+class Wired:
+    """Leaves, and the legs that stay open at the end of the wires asked for.
+
+    Attributes:
+        leaves: the fused tensors.
+        open_legs: for each open wire its leg, in the order asked for.
+    """
+
+    leaves: tuple[Leaf, ...]
+    open_legs: tuple[int, ...]
+
+
+class _Wires:
+    """The current leg of every bit of every qubit."""
+
+    def __init__(self, qubits: int, bits: int) -> None:
+        self._fresh = itertools.count()
+        self.legs = [[next(self._fresh) for _ in range(bits)] for _ in range(qubits)]
+
+    def new(self) -> int:
+        return next(self._fresh)
+
+    def attach(self, pieces: Sequence[Piece], qubits: Sequence[int]) -> list[tuple[int, ...]]:
+        """The legs of a gate's pieces; the wires go on behind it."""
+        after = {
+            (qubit, bit): self.new()
+            for qubit, bit in sorted(
+                {(q, b) for piece in pieces for q, b, side in piece.legs if side == "out"}
+            )
+        }
+        attached = [
+            tuple(
+                after[qubit, bit] if side == "out" else self.legs[qubits[qubit]][bit]
+                for qubit, bit, side in piece.legs
+            )
+            for piece in pieces
+        ]
+        for (qubit, bit), leg in after.items():
+            self.legs[qubits[qubit]][bit] = leg
+        return attached
+
+
+def wire(
+    gates: Sequence[tuple[Form, tuple[int, ...], str | None, float]],
+    pieces: Callable[[Form], tuple[Piece, ...]],
+    *,
+    initial: Mapping[int, int],
+    final: Sequence[Sequence[int | None]],
+    places: Sequence[int],
+) -> Wired:
+    """The fused leaves of a cone.
+
+    Args:
+        gates: of a `Cone.key`: (form, qubits, source, number) in order.
+        pieces: a gate's tensors in the picture wanted.
+        initial: the bits of every wire that start fixed, with their values; the others are summed.
+        final: for each qubit, for each bit of its wire, the value that it ends with, or None for
+            a leg that stays open.
+        places: for each qubit its place in a linear arrangement.
+    """
+    wires = _Wires(len(final), len(final[0]))
+    fixed = {legs[bit]: value for legs in wires.legs for bit, value in initial.items()}
+    leaves: list[Leaf] = []
+    slots = {"feature": itertools.count(), "parameter": itertools.count()}
+    for time, (form, qubits, kind, number) in enumerate(gates):
+        slot = next(slots[kind]) if kind in slots else -1
+        for part, part_qubits in _elementary(form, qubits):
+            cut = pieces(part)
+            for piece, legs in zip(cut, wires.attach(cut, part_qubits), strict=True):
+                place = (places[part_qubits[0]], time)
+                if part.has_angle and kind in slots:
+                    source = Source(str(kind), slot, piece.frequencies)
+                    leaves.append(Leaf(piece.basis, (source,), legs, place))
+                else:
+                    functions = trigonometric(np.array(number), piece.frequencies)
+                    leaves.append(Leaf(np.tensordot(functions, piece.basis, 1), (), legs, place))
+    open_legs = []
+    for qubit, (legs, ends) in enumerate(zip(wires.legs, final, strict=True)):
+        for leg, end in zip(legs, ends, strict=True):
+            place = (places[qubit], len(gates))
+            if end is None:
+                held = fixed.get(leg)
+                kept = leg if held is None else wires.new()
+                start = np.ones(2) if held is None else np.eye(2)[held]
+                leaves.append(Leaf(start, (), (kept,), place))
+                open_legs.append(kept)
+            elif fixed.setdefault(leg, end) != end:
+                leaves.append(Leaf(np.zeros(()), (), (), place))
+    return Wired(
+        tuple(_fuse([leaf.fixed(fixed) for leaf in leaves], frozenset(open_legs))),
+        tuple(open_legs),
+    )
+
+
+def trigonometric(angles: Array, frequencies: Sequence[float]) -> Array:
+    """The functions (1, cos w_1 t, sin w_1 t, ...) of angles, along a new last axis."""
+    columns = [np.ones_like(angles, dtype=np.float64)]
+    for frequency in frequencies:
+        columns += [np.cos(frequency * angles), np.sin(frequency * angles)]
+    return np.stack(columns, -1)
+
+
+_LONGEST_DENSE_ROTATION = 2
+
+
+def _elementary(form: Form, qubits: tuple[int, ...]) -> Iterator[tuple[Form, tuple[int, ...]]]:
+    """The gate itself, or for a long Pauli rotation: CX ladders around one RZ, in a turned basis."""
+    if form.kind != "pauli" or form.arity <= _LONGEST_DENSE_ROTATION:
+        yield form, qubits
+        return
+    one, two = (lambda kind: Form(kind, 1)), Form("cx", 2)
+    for qubit, letter in zip(qubits, form.word, strict=True):
+        yield from ((one(kind), (qubit,)) for kind in {"X": "h", "Y": "sdg h", "Z": ""}[letter].split())
+    ladder = list(itertools.pairwise(qubits))
+    yield from ((two, pair) for pair in ladder)
+    yield one("rz"), qubits[-1:]
+    yield from ((two, pair) for pair in reversed(ladder))
+    for qubit, letter in zip(qubits, form.word, strict=True):
+        yield from ((one(kind), (qubit,)) for kind in {"X": "h", "Y": "h s", "Z": ""}[letter].split())
+
+
+def _fuse(leaves: Sequence[Leaf], output: frozenset[int]) -> list[Leaf]:
+    """Contract leaves with neighbours as long as the result stays about as small as they are.
+
+    Two leaves with angles are fused if their product has no more legs than the larger; a constant
+    one may add a leg. Legs that nothing else holds are summed on the way.
+    """
+    alive: dict[int, Leaf] = dict(enumerate(leaves))
+    holders: dict[int, set[int]] = defaultdict(set)
+    for name, leaf in alive.items():
+        for leg in leaf.legs:
+            holders[leg].add(name)
+    for name in list(alive):
+        summed = tuple(leg for leg in alive[name].legs if holders[leg] == {name} and leg not in output)
+        alive[name] = _sum_out(alive[name], summed)
+    queue = list(alive)
+    while queue:
+        name = queue.pop(0)
+        if name not in alive:
+            continue
+        near = sorted({n for leg in alive[name].legs for n in holders[leg]} - {name})
+        for other in near:
+            first, second = sorted((name, other))
+            a, b = alive[first], alive[second]
+            kept = tuple(
+                leg
+                for leg in dict.fromkeys(a.legs + b.legs)
+                if leg in output or holders[leg] - {first, second}
+            )
+            if _worth_fusing(a, b, len(kept)):
+                for leg in b.legs:
+                    holders[leg].discard(second)
+                for leg in (set(a.legs) | set(b.legs)) - set(kept):
+                    del holders[leg]
+                for leg in kept:
+                    holders[leg].add(first)
+                del alive[second]
+                alive[first] = _product(a, b, kept)
+                queue.insert(0, first)
+                break
+    return _without_numbers(list(alive.values()))
+
+
+def _worth_fusing(a: Leaf, b: Leaf, legs: int) -> bool:
+    if math.prod(a.basis.shape[: len(a.sources)] + b.basis.shape[: len(b.sources)]) > _MOST_FUNCTIONS:
+        return False
+    larger = max(len(a.legs), len(b.legs))
+    if a.sources and b.sources:
+        return legs <= larger
+    return legs <= larger or (legs == larger + 1 and legs <= _LARGEST_LEAF)
+
+
+def _product(a: Leaf, b: Leaf, kept: tuple[int, ...]) -> Leaf:
+    names = {leg: name for name, leg in enumerate(dict.fromkeys(a.legs + b.legs))}
+    start = len(names)
+    ours = [start + k for k in range(len(a.sources))]
+    theirs = [start + len(ours) + k for k in range(len(b.sources))]
+    basis = np.einsum(
+        a.basis,
+        ours + [names[leg] for leg in a.legs],
+        b.basis,
+        theirs + [names[leg] for leg in b.legs],
+        ours + theirs + [names[leg] for leg in kept],
+    )
+    return Leaf(np.ascontiguousarray(basis), a.sources + b.sources, kept, min(a.place, b.place))
+
+
+def _sum_out(leaf: Leaf, legs: tuple[int, ...]) -> Leaf:
+    if not legs:
+        return leaf
+    axes = tuple(len(leaf.sources) + leaf.legs.index(leg) for leg in legs)
+    basis = leaf.basis.sum(axis=axes)
+    return Leaf(basis, leaf.sources, tuple(g for g in leaf.legs if g not in legs), leaf.place)
+
+
+def _without_numbers(leaves: list[Leaf]) -> list[Leaf]:
+    """Leaves that are plain numbers multiplied into the first other one."""
+    numbers = [leaf for leaf in leaves if not leaf.legs and not leaf.sources]
+    rest = [leaf for leaf in leaves if leaf.legs or leaf.sources]
+    factor = reduce(lambda product, leaf: product * leaf.basis, numbers, np.ones(()))
+    if not rest:
+        return [Leaf(factor, (), (), numbers[0].place if numbers else (0, 0))]
+    first = rest[0]
+    return [Leaf(first.basis * factor, first.sources, first.legs, first.place), *rest[1:]]

@@ -1,0 +1,262 @@
+"""`DistributedModel`: expectations of a distributed circuit as a torch module."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from contractions import ContractionTooLarge, Cost, Scaled, this_machine
+from tnqml.circuit import Circuit
+from tnqml.errors import InputError, RouteError
+from tnqml.initial import Initial, initial_parameters
+from tnqml.network import Task
+from tnqml.observables import Observable
+from tnqml.routes import (
+    Outputs,
+    PauliRoute,
+    Route,
+    RouteName,
+    StateRoute,
+    Wanted,
+    fits_pauli_route,
+)
+
+_STATE_AT_ONCE = 2e-3
+_ROUTES = ("auto", "pauli", "state")
+
+
+@dataclass(frozen=True)
+class RouteCost:
+    """Which route a model takes, and why.
+
+    Attributes:
+        route: the name of the route.
+        cost: its predicted cost for the whole batch.
+        reason: what it was compared with, in words.
+    """
+
+    route: RouteName
+    cost: Cost
+    reason: str
+
+    def __str__(self) -> str:
+        """One line for people."""
+        return f"route {self.route!r} ({self.reason}): {self.cost}"
+
+
+class DistributedModel(nn.Module):
+    """Expectations f(theta, x) = <phi| O |phi> of a circuit whose gates belong to parties.
+
+    A torch module: `model(x)` takes a batch (batch, features) to (batch, observables), or to
+    (batch,) if it was given one observable alone. Gradients flow to parameters and inputs; it
+    works with `torch.optim`, `state_dict` and `torch.func`. Batches of any size are cut to fit the
+    memory cap. Everything is computed exactly, to rounding.
+
+    Args:
+        circuit: the gates.
+        observables: one observable, or a sequence of them.
+        dtype: torch.float32 or torch.float64.
+        route: "pauli" contracts light cones in the Pauli picture at any width; "state" runs full
+            state vectors; "auto" takes the one with the lower predicted cost. See `cost`.
+        init: initial parameters: "uniform", "small" or "identity".
+        seed: of the initial parameters.
+        memory: cap in bytes for all that is held at once; by default 70% of the machine's.
+
+    Raises:
+        CircuitError: an observable does not fit the circuit.
+        RouteError: the route asked for cannot run the circuit.
+
+    Example:
+        >>> from tnqml import Circuit, DistributedModel, Gate, Z
+        >>> gates = [Gate("ry", 0, feature=0, party="alice"), Gate("cx", (0, 1), party="bob")]
+        >>> model = DistributedModel(Circuit(2, gates), Z(1))
+        >>> model(torch.zeros(3, 1))
+        tensor([1., 1., 1.])
+    """
+
+    theta: nn.Parameter
+
+    def __init__(
+        self,
+        circuit: Circuit,
+        observables: Observable | Sequence[Observable],
+        *,
+        dtype: torch.dtype = torch.float32,
+        route: str = "auto",
+        init: Initial = "uniform",
+        seed: int = 0,
+        memory: int | None = None,
+    ) -> None:
+        super().__init__()
+        listed = [observables] if isinstance(observables, Observable) else list(observables)
+        if not listed:
+            raise InputError("a model needs at least one observable, got an empty sequence")
+        for observable in listed:
+            circuit.check(observable)
+        if dtype not in {torch.float32, torch.float64}:
+            raise InputError(f"dtype is {dtype}; expected torch.float32 or torch.float64")
+        if route not in _ROUTES:
+            raise RouteError(f"unknown route {route!r}; the routes are {', '.join(_ROUTES)}")
+        self.circuit = circuit
+        self.observables = tuple(listed)
+        self.memory = memory
+        self._alone = isinstance(observables, Observable)
+        self._outputs = Outputs(listed)
+        self._wanted_route = route
+        self._routes: dict[str, Route] = {}
+        self._choices: dict[tuple[int, Task], RouteCost] = {}
+        if route == "pauli":
+            self.route("pauli")
+        generator = torch.Generator().manual_seed(seed)
+        self.theta = nn.Parameter(
+            initial_parameters(circuit, init, dtype=dtype, generator=generator)
+        )
+
+    def route(self, name: RouteName) -> Route:
+        """The route of that name, made when it is first asked for."""
+        if name not in self._routes:
+            kind = PauliRoute if name == "pauli" else StateRoute
+            self._routes[name] = kind(self.circuit, self._outputs)
+        return self._routes[name]
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The dtype of parameters and values."""
+        return self.theta.dtype
+
+    def cost(self, *, batch: int, gradient: bool = True) -> RouteCost:
+        """The route that a batch takes and what it is predicted to cost, before anything runs.
+
+        Raises:
+            ContractionTooLarge: no route fits the memory cap.
+        """
+        if batch < 1:
+            raise InputError(f"batch is {batch}; expected at least 1")
+        return self._choose(batch, Task(self.dtype, gradient=gradient, memory=self.memory))
+
+    def _choose(self, batch: int, task: Task) -> RouteCost:
+        bucket = 1 << (batch - 1).bit_length()
+        if (bucket, task) not in self._choices:
+            self._choices[bucket, task] = self._compare(bucket, task)
+        return self._choices[bucket, task]
+
+    def _compare(self, batch: int, task: Task) -> RouteCost:
+        """The cheaper route; the tensor network is not planned where it could gain next to nothing."""
+        if self._wanted_route != "auto":
+            name: RouteName = "pauli" if self._wanted_route == "pauli" else "state"
+            return RouteCost(name, self.route(name).cost(batch=batch, task=task), "as asked for")
+        state = self.route("state").cost(batch=batch, task=task)
+        memory = this_machine().memory if self.memory is None else self.memory
+        fits = self.route("state").cost(batch=1, task=task).peak_bytes <= memory
+        if not fits_pauli_route(self.circuit):
+            return RouteCost("state", state, "the circuit has no network of local tensors")
+        if fits and state.seconds < _STATE_AT_ONCE:
+            return RouteCost("state", state, "too small for a search to pay")
+        try:
+            pauli = self.route("pauli").cost(batch=batch, task=task)
+        except ContractionTooLarge:
+            if not fits:
+                raise
+            return RouteCost("state", state, "the tensor network exceeds the memory cap")
+        if not fits:
+            return RouteCost("pauli", pauli, "the state vector exceeds the memory cap")
+        if pauli.seconds <= state.seconds:
+            return RouteCost("pauli", pauli, f"the state vector would take {state.seconds:.2g} s")
+        return RouteCost("state", state, f"the tensor network would take {pauli.seconds:.2g} s")
+
+    def check_input(self, x: Tensor) -> Tensor:
+        """The batch in the model's dtype, refused with an `InputError` if it does not fit."""
+        features = self.circuit.features
+        if not isinstance(x, Tensor):
+            raise InputError(f"x is a {type(x).__name__}; expected a torch tensor")
+        if x.ndim != 2 or x.shape[1] != features:  # noqa: PLR2004
+            raise InputError(f"x has shape {tuple(x.shape)}; expected (batch, {features})")
+        if not x.is_floating_point():
+            raise InputError(f"x is {x.dtype}; expected real floating point, as x.float() gives")
+        if len(x) == 0:
+            raise InputError("x is an empty batch; expected at least one row")
+        if x.device != self.theta.device:
+            raise InputError(
+                f"x is on {x.device}, the model on {self.theta.device}; move one to the other"
+            )
+        if torch._C._functorch.maybe_current_level() is None:  # values can be looked at
+            self._check_values(x)
+        return x.to(self.dtype)
+
+    def _check_values(self, x: Tensor) -> None:
+        if not torch.isfinite(x).all():
+            row, column = (~torch.isfinite(x)).nonzero()[0].tolist()
+            raise InputError(
+                f"x[{row}, {column}] is {float(x[row, column])}; expected finite numbers"
+            )
+        if self.circuit.amplitudes:
+            norms = torch.linalg.vector_norm(x[:, : self.circuit.amplitudes], dim=1)
+            if (norms == 0).any():
+                row = int((norms == 0).nonzero()[0])
+                raise InputError(
+                    f"row {row} of x is zero in its {self.circuit.amplitudes} amplitudes; a zero "
+                    "vector is no quantum state, so drop it"
+                )
+
+    def _task(self, x: Tensor, *, scaled: bool = False) -> Task:
+        gradient = torch.is_grad_enabled() and (self.theta.requires_grad or x.requires_grad)
+        return Task(self.dtype, gradient=gradient, scaled=scaled, memory=self.memory)
+
+    def _values(self, x: Tensor, task: Task) -> tuple[Tensor, Tensor]:
+        choice = self._choose(len(x), Task(task.dtype, gradient=task.gradient, memory=task.memory))
+        return self.route(choice.route).values(self.theta, x, task=task)
+
+    def forward(
+        self,
+        x: Tensor,  # (batch, features)
+    ) -> Tensor:
+        """The expectations, (batch, observables), or (batch,) for one observable alone."""
+        x = self.check_input(x)
+        values, _ = self._values(x, self._task(x))
+        result = self._outputs.combine(values)
+        return result[:, 0] if self._alone else result
+
+    def scaled(
+        self,
+        x: Tensor,  # (batch, features)
+    ) -> Scaled:
+        """The expectations as mantissa and natural logarithm of the scale, shaped as `forward`.
+
+        For values that underflow, such as the parity of a thousand qubits. The logarithm carries no
+        gradient: a derivative of the mantissa is that of the value divided by exp(log_scale).
+        """
+        x = self.check_input(x)
+        values, logs = self._values(x, self._task(x, scaled=True))
+        mantissa, log_scale = self._outputs.combine_scaled(values, logs)
+        if self._alone:
+            return Scaled(mantissa[:, 0], log_scale[:, 0])
+        return Scaled(mantissa, log_scale)
+
+    def jacobian(
+        self,
+        x: Tensor,  # (batch, features)
+        *,
+        wanted: Wanted = "parameters",
+    ) -> Tensor:
+        """The derivative of every output for every sample.
+
+        Returns:
+            (batch, observables, parameters), or (batch, observables, features) if those are
+            wanted; detached.
+        """
+        if wanted not in {"parameters", "features"}:
+            raise InputError(f"wanted is {wanted!r}; expected 'parameters' or 'features'")
+        x = self.check_input(x)
+        task = Task(self.dtype, gradient=True, memory=self.memory)
+        route = self.route(self._choose(len(x), task).route)
+        return route.jacobian(self.theta, x, task=task, wanted=wanted)
+
+    def extra_repr(self) -> str:
+        """What `print(model)` shows."""
+        circuit = self.circuit
+        return (
+            f"{circuit.qubits} qubits, {len(circuit.gates)} gates, {circuit.features} features, "
+            f"{circuit.parameters} parameters, {len(self.observables)} observables, "
+            f"parties {' and '.join(circuit.parties) or 'none'}, route {self._wanted_route!r}"
+        )

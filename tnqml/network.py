@@ -1,0 +1,307 @@
+"""Tensor networks of light cones in either picture: planned once for each structure, then run."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+import contractions
+from contractions import Cost, Plan
+from tnqml.cone import Cone
+from tnqml.errors import RouteError
+from tnqml.evaluation import Evaluator
+from tnqml.expansion import fits_pauli_picture, ket_pieces, pauli_pieces
+from tnqml.leaves import wire
+
+_BITS = {"I": (0, 0), "Z": (0, 1), "X": (1, 0), "Y": (1, 1)}
+_CONES, _BATCH = "cones", "batch"
+OPEN = "open"
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is wanted of a network, apart from how much of it.
+
+    Attributes:
+        dtype: of its arrays.
+        gradient: plan for value and gradient together.
+        per_sample: every sample has parameters of its own.
+        selected: each open leg is closed with a vector of its own for every sample.
+        scaled: results as mantissa and logarithm.
+        memory: cap in bytes, or None for the machine's default.
+    """
+
+    dtype: torch.dtype
+    gradient: bool = False
+    per_sample: bool = False
+    selected: bool = False
+    scaled: bool = False
+    memory: int | None = None
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    """How much of (cones, batch) is contracted at once, and by which plan."""
+
+    cones: int
+    batch: int
+    plan: Plan
+
+
+class ConeNetwork:
+    """The network of all light cones of one structure; they are stacked on one axis.
+
+    Args:
+        cones: with equal keys. Their letters say how each qubit of the string ends: a Pauli, or
+            `OPEN` for a marginal (Pauli picture: the z bit stays open) or an amplitude (ket
+            picture: the bit stays open). Qubits without a letter end in the identity.
+        picture: "pauli" or "ket".
+
+    Raises:
+        RouteError: a gate is too large for the picture.
+    """
+
+    def __init__(self, cones: Sequence[Cone], *, picture: Literal["pauli", "ket"] = "pauli") -> None:
+        self.cones = tuple(cones)
+        first = self.cones[0]
+        gates, letters = first.key
+        for form in {gate[0] for gate in gates}:
+            if picture == "pauli" and not fits_pauli_picture(form):
+                raise RouteError(
+                    f"a gate {form.kind!r} on {form.arity} qubits is too large for the Pauli "
+                    "picture; use route='state' or smaller gates"
+                )
+        arrangement = np.argsort(np.argsort(first.qubits))
+        ends: list[tuple[int | None, ...]] = []
+        for name in range(len(first.qubits)):
+            letter = letters[name] if name < len(letters) else "I"
+            if picture == "ket":
+                ends.append((None,))
+            else:
+                ends.append((0, None) if letter == OPEN else _BITS[letter])
+        wired = wire(
+            gates,
+            pauli_pieces if picture == "pauli" else ket_pieces,
+            initial={0: 0},
+            final=ends,
+            places=[int(place) for place in arrangement],
+        )
+        self.leaves, self.open_legs = wired.leaves, wired.open_legs
+        kinds = [gate[2] for gate in gates if gate[2] in {"feature", "parameter"}]
+        self._slots = {
+            kind: torch.tensor(
+                [[cone.slots[k] for cone in self.cones] for k, own in enumerate(kinds) if own == kind],
+                dtype=torch.int64,
+            ).reshape(-1, len(self.cones))
+            for kind in ("parameter", "feature")
+        }
+        self._scales = {
+            kind: torch.tensor(
+                [[cone.scales[k] for cone in self.cones] for k, own in enumerate(kinds) if own == kind],
+                dtype=torch.float64,
+            ).reshape(-1, len(self.cones))
+            for kind in ("parameter", "feature")
+        }
+        self._evaluators: dict[tuple[torch.dtype, torch.device], Evaluator] = {}
+        self._plans: dict[tuple[int, int, Task], Plan] = {}
+
+    def _structure(
+        self, *, cones: int, batch: int, per_sample: bool, selected: bool
+    ) -> contractions.Network:
+        """The index structure; `selected` adds one vector (batch, 2) for each open leg."""
+        inputs: list[tuple[object, ...]] = []
+        for leaf in self.leaves:
+            lead: tuple[object, ...] = ()
+            if leaf.sources:
+                batched = per_sample or any(s.kind == "feature" for s in leaf.sources)
+                lead = (_CONES, _BATCH) if batched else (_CONES,)
+            inputs.append(lead + leaf.legs)
+        if selected:
+            inputs += [(_BATCH, leg) for leg in self.open_legs]
+        present = {index for term in inputs for index in term}
+        sizes: dict[object, int] = dict.fromkeys(present, 2)
+        sizes |= {_CONES: cones, _BATCH: batch}
+        output = [index for index in (_CONES, _BATCH) if index in present]
+        return contractions.Network(
+            inputs, output if selected else [*output, *self.open_legs], sizes
+        )
+
+    def plan(self, *, cones: int, batch: int, task: Task) -> Plan:
+        """The plan for so many cones and samples at once.
+
+        Batches with the same next power of two share a tree.
+
+        Raises:
+            ContractionTooLarge: it would not fit the memory cap.
+        """
+        task = replace(task, scaled=False)
+        known = self._plans.get((cones, batch, task))
+        if known is not None:
+            return known
+        structure = self._structure(
+            cones=cones,
+            batch=1 << (batch - 1).bit_length(),
+            per_sample=task.per_sample,
+            selected=task.selected,
+        )
+        places = [leaf.place for leaf in self.leaves]
+        places += [places[0]] * (len(structure.inputs) - len(places))
+        forwards = sorted(range(len(places)), key=lambda k: places[k])
+        backwards = sorted(range(len(places)), key=lambda k: (places[k][0], -places[k][1]))
+        plan = contractions.plan(
+            structure,
+            dtype=str(task.dtype).removeprefix("torch."),
+            gradient=task.gradient,
+            memory=task.memory,
+            orders=[forwards, backwards],
+        )
+        if _BATCH in structure.sizes:
+            plan = plan.resized({_BATCH: batch})
+        self._plans[cones, batch, task] = plan
+        return plan
+
+    def chunk(self, *, batch: int, task: Task) -> _Chunk:
+        """The most cones and samples at once that fit the memory cap.
+
+        Raises:
+            ContractionTooLarge: not even one does.
+        """
+        cones = len(self.cones)
+        while True:
+            try:
+                return _Chunk(cones, batch, self.plan(cones=cones, batch=batch, task=task))
+            except contractions.ContractionTooLarge:
+                if batch > 1:
+                    batch = (batch + 1) // 2
+                elif cones > 1:
+                    cones = (cones + 1) // 2
+                else:
+                    raise
+
+    def cost(self, *, batch: int, task: Task) -> Cost:
+        """The predicted cost of all cones for a whole batch."""
+        chunk = self.chunk(batch=batch, task=task)
+        parts = -(-len(self.cones) // chunk.cones) * -(-batch // chunk.batch)
+        one = chunk.plan.cost
+        return replace(
+            one,
+            operations=parts * one.operations,
+            bytes_moved=parts * one.bytes_moved,
+            seconds=parts * one.seconds,
+            slices=parts,
+        )
+
+    def run(
+        self,
+        parameters: Tensor,  # (parameters,) or (batch, parameters)
+        features: Tensor,  # (batch, features)
+        *,
+        task: Task,
+        selectors: Sequence[Tensor] = (),  # for each open leg (batch, 2)
+    ) -> tuple[Tensor, Tensor | None]:
+        """The value of every cone: (cones, batch, *open legs), and its logarithm if scaled.
+
+        Under autograd with more than one chunk each is computed again in the reverse pass, so that
+        the memory cap holds for all of it.
+        """
+        chunk = self.chunk(batch=len(features), task=task)
+        whole = chunk.cones == len(self.cones) and chunk.batch == len(features)
+        rows, logs = [], []
+        for first in range(0, len(self.cones), chunk.cones):
+            part = slice(first, first + chunk.cones)
+
+            def contract(
+                parameters: Tensor, features: Tensor, *selectors: Tensor, part: slice = part
+            ) -> tuple[Tensor, ...]:
+                angles = self._angles(parameters, features, part)
+                return self._contract(angles, selectors, task=task)
+
+            pieces = []
+            for start in range(0, len(features), chunk.batch):
+                cut = slice(start, start + chunk.batch)
+                given = [parameters[cut] if task.per_sample else parameters, features[cut]]
+                given += [selector[cut] for selector in selectors]
+                pieces.append(contract(*given) if whole else recomputed(contract, *given))
+            rows.append(torch.cat([piece[0] for piece in pieces], 1))
+            logs.append(torch.cat([piece[-1] for piece in pieces], 1))
+        return torch.cat(rows), torch.cat(logs) if task.scaled else None
+
+    def angle_gradients(
+        self,
+        parameters: Tensor,  # (parameters,)
+        features: Tensor,  # (batch, features)
+        *,
+        task: Task,
+        kind: Literal["parameter", "feature"],
+    ) -> tuple[Tensor, Tensor]:
+        """Which entry each angle reads, (slots, cones), and d value / d entry, (slots, cones, batch)."""
+        chunk = self.chunk(batch=len(features), task=task)
+        rows = []
+        for first in range(0, len(self.cones), chunk.cones):
+            part = slice(first, first + chunk.cones)
+            pieces = []
+            for start in range(0, len(features), chunk.batch):
+                data = features[start : start + chunk.batch].detach()
+                own = parameters.detach().expand(len(data), -1)
+                with torch.enable_grad():
+                    angles = self._angles(own, data, part)
+                    angles[kind].requires_grad_()
+                    (value, *_) = self._contract(angles, (), task=task)
+                    pieces.append(
+                        torch.autograd.grad(value.sum(), angles[kind], materialize_grads=True)[0]
+                        if value.requires_grad
+                        else torch.zeros_like(angles[kind])
+                    )
+            scales = self._scales[kind][:, part].to(pieces[0])
+            rows.append(torch.cat(pieces, 2) * scales.unsqueeze(-1))
+        return self._slots[kind], torch.cat(rows, 1)
+
+    def _angles(self, parameters: Tensor, features: Tensor, part: slice) -> dict[str, Tensor]:
+        """For each kind (slots, cones, batch), or a batch of 1 for parameters that all share."""
+        angles = {}
+        for kind, values in (("parameter", parameters), ("feature", features)):
+            slots = self._slots[kind][:, part].to(values.device)
+            scales = self._scales[kind][:, part].to(values)
+            table = values.unsqueeze(1) if values.ndim == 1 else values.T
+            angles[kind] = table[slots] * scales.unsqueeze(-1)
+        return angles
+
+    def _contract(
+        self, angles: dict[str, Tensor], selectors: Sequence[Tensor], *, task: Task
+    ) -> tuple[Tensor, ...]:
+        """The value, (cones, batch, *open legs), and if scaled its logarithm."""
+        _, cones, batch = angles["feature"].shape
+        evaluator = self._evaluator(task.dtype, angles["feature"].device)
+        arrays = evaluator.arrays(**angles, per_sample=task.per_sample) + list(selectors)
+        plan = self.plan(cones=cones, batch=batch, task=task)
+        results = plan.contract(arrays, scaled=True) if task.scaled else (plan.contract(arrays),)
+        return tuple(self._spread(result, plan, cones=cones, batch=batch) for result in results)
+
+    def _spread(self, result: Tensor, plan: Plan, *, cones: int, batch: int) -> Tensor:
+        """A result with the axes for cones and batch that its network may lack."""
+        output = plan.network.output
+        lead = [cones if _CONES in output else 1, batch if _BATCH in output else 1]
+        rest = [2 for index in output if index not in (_CONES, _BATCH)]
+        return result.reshape(*lead, *rest).expand(cones, batch, *rest)
+
+    def _evaluator(self, dtype: torch.dtype, device: torch.device) -> Evaluator:
+        if (dtype, device) not in self._evaluators:
+            self._evaluators[dtype, device] = Evaluator(self.leaves, dtype=dtype, device=device)
+        return self._evaluators[dtype, device]
+
+
+def recomputed(function: Callable[..., Result], *arguments: Tensor) -> Result:
+    """A call whose intermediates are not kept for the reverse pass but computed again in it.
+
+    Under a `torch.func` transform, which allows no checkpoints, it is a plain call.
+    """
+    if not torch.is_grad_enabled() or torch._C._functorch.maybe_current_level() is not None:
+        return function(*arguments)
+    result: Result = checkpoint(function, *arguments, use_reentrant=False)
+    return result

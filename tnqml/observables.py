@@ -1,0 +1,119 @@
+"""Observables: weighted sums of Pauli strings."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from tnqml.errors import CircuitError
+
+String = tuple[tuple[int, str], ...]
+"""A Pauli string: (qubit, letter) pairs, sorted by qubit, without identities."""
+
+
+@dataclass(frozen=True)
+class Observable:
+    """A real linear combination of Pauli strings; add, subtract and scale it.
+
+    Attributes:
+        terms: pairs of a weight and a string; the empty string is the identity.
+
+    Example:
+        >>> (0.5 * Z(0) - X(2)).terms
+        ((0.5, ((0, 'Z'),)), (-1.0, ((2, 'X'),)))
+    """
+
+    terms: tuple[tuple[float, String], ...]
+
+    def __init__(self, terms: Iterable[tuple[float, String]]) -> None:
+        merged: dict[String, float] = {}
+        for weight, string in terms:
+            if isinstance(weight, complex) or not math.isfinite(weight):
+                raise CircuitError(f"an observable has the weight {weight!r}; expected a real")
+            merged[string] = merged.get(string, 0.0) + float(weight)
+        if not merged:
+            raise CircuitError("an observable needs at least one term")
+        object.__setattr__(self, "terms", tuple((w, s) for s, w in merged.items()))
+
+    @property
+    def qubits(self) -> tuple[int, ...]:
+        """The qubits that it acts on, sorted."""
+        return tuple(sorted({qubit for _, string in self.terms for qubit, _ in string}))
+
+    def __add__(self, other: "Observable") -> "Observable":
+        if not isinstance(other, Observable):
+            return NotImplemented
+        return Observable((*self.terms, *other.terms))
+
+    def __radd__(self, other: object) -> Self:
+        return self if other == 0 else NotImplemented  # `sum` starts from 0
+
+    def __mul__(self, factor: float) -> "Observable":
+        if not isinstance(factor, int | float):
+            return NotImplemented
+        return Observable((factor * weight, string) for weight, string in self.terms)
+
+    __rmul__ = __mul__
+
+    def __neg__(self) -> "Observable":
+        return -1.0 * self
+
+    def __sub__(self, other: "Observable") -> "Observable":
+        return self + -other
+
+    def __str__(self) -> str:
+        """For people, as in ``0.5 Z0 - X2``."""
+        parts = []
+        for weight, string in self.terms:
+            word = " ".join(f"{letter}{qubit}" for qubit, letter in string) or "1"
+            size = "" if abs(weight) == 1 else f"{abs(weight):g} "
+            parts.append(f"{'-' if weight < 0 else '+'} {size}{word}")
+        return " ".join(parts).removeprefix("+ ")
+
+
+def pauli(letters: Mapping[int, str] | str, qubits: Sequence[int] | None = None) -> Observable:
+    """The Pauli string with these letters, given by qubit or as a word with its qubits.
+
+    Example:
+        >>> pauli("XZ", (0, 3)) == pauli({0: "X", 3: "Z"})
+        True
+    """
+    if isinstance(letters, str):
+        places = range(len(letters)) if qubits is None else qubits
+        if len(set(places)) != len(letters) or len(places) != len(letters):
+            raise CircuitError(
+                f"Pauli word {letters!r} on qubits {tuple(places)}; expected one distinct qubit "
+                "for each letter"
+            )
+        letters = dict(zip(places, letters, strict=True))
+    for qubit, letter in letters.items():
+        if isinstance(qubit, bool) or not isinstance(qubit, int) or qubit < 0:
+            raise CircuitError(f"an observable names the qubit {qubit!r}; expected 0, 1, 2, ...")
+        if letter not in {"I", "X", "Y", "Z"}:
+            raise CircuitError(f"an observable has the letter {letter!r}; expected I, X, Y or Z")
+    return Observable([(1.0, tuple(sorted((q, p) for q, p in letters.items() if p != "I")))])
+
+
+def X(qubit: int) -> Observable:  # noqa: N802 - the operator's name in the field
+    """Pauli X on a qubit."""
+    return pauli({qubit: "X"})
+
+
+def Y(qubit: int) -> Observable:  # noqa: N802
+    """Pauli Y on a qubit."""
+    return pauli({qubit: "Y"})
+
+
+def Z(qubit: int) -> Observable:  # noqa: N802
+    """Pauli Z on a qubit."""
+    return pauli({qubit: "Z"})
+
+
+def projector(qubit: int) -> Observable:
+    """The projector |0><0| on a qubit, (1 + Z) / 2."""
+    return Observable([(0.5, ()), *(0.5 * Z(qubit)).terms])
+
+
+def parity(qubits: Iterable[int]) -> Observable:
+    """The product of Z over qubits."""
+    return pauli(dict.fromkeys(qubits, "Z"))

@@ -1,0 +1,271 @@
+"""Routes: two ways to the same expectations, and the choice between them by predicted cost."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol
+
+import torch
+from torch import Tensor
+
+from contractions import ContractionTooLarge, Cost, this_machine
+from tnqml import statevector
+from tnqml.circuit import Circuit
+from tnqml.cone import Cone, Wires, canonical, light_cone
+from tnqml.errors import RouteError
+from tnqml.expansion import fits_pauli_picture
+from tnqml.network import ConeNetwork, Task, recomputed
+from tnqml.observables import Observable, String
+
+RouteName = Literal["pauli", "state"]
+Wanted = Literal["parameters", "features"]
+
+
+class Outputs:
+    """Observables as a weighted sum of the distinct strings in them.
+
+    Args:
+        observables: the outputs.
+    """
+
+    def __init__(self, observables: Sequence[Observable]) -> None:
+        self.observables = tuple(observables)
+        position: dict[String, int] = {}
+        self.constants = [0.0] * len(self.observables)
+        entries: list[tuple[int, int, float]] = []
+        for row, observable in enumerate(self.observables):
+            for weight, string in observable.terms:
+                if string:
+                    entries.append((row, position.setdefault(string, len(position)), weight))
+                else:
+                    self.constants[row] += weight
+        self.strings = tuple(position)
+        self.rows = torch.tensor([row for row, _, _ in entries], dtype=torch.int64)
+        self.columns = torch.tensor([column for _, column, _ in entries], dtype=torch.int64)
+        self.weights = torch.tensor([weight for _, _, weight in entries], dtype=torch.float64)
+
+    def combine(self, values: Tensor) -> Tensor:
+        """(batch, observables) from the values of the strings, (strings, batch)."""
+        rows, columns = self.rows.to(values.device), self.columns.to(values.device)
+        weighted = values.index_select(0, columns) * self.weights.to(values).unsqueeze(1)
+        start = values.new_tensor(self.constants).unsqueeze(1).expand(-1, values.shape[1])
+        return start.index_add(0, rows, weighted).T
+
+    def combine_scaled(self, values: Tensor, log_scale: Tensor) -> tuple[Tensor, Tensor]:
+        """(batch, observables) mantissas and logarithms, summed without underflow."""
+        columns: list[tuple[Tensor, Tensor]] = []
+        for row, constant in enumerate(self.constants):
+            mine = self.rows == row
+            chosen = self.columns[mine].to(values.device)
+            weights = self.weights[mine].to(values).unsqueeze(1)
+            logs = log_scale.index_select(0, chosen)
+            mantissas = weights * values.index_select(0, chosen)
+            if constant or not len(chosen):
+                logs = torch.cat([logs, torch.zeros_like(log_scale[:1])])
+                mantissas = torch.cat([mantissas, torch.full_like(values[:1], constant)])
+            top = logs.amax(0)
+            columns.append(((mantissas * (logs - top).exp()).sum(0), top))
+        return torch.stack([m for m, _ in columns], 1), torch.stack([s for _, s in columns], 1)
+
+
+class Route(Protocol):
+    """A way to the expectations of a model.
+
+    Laws, which one conformance suite holds for every route: `values` equals the dense reference;
+    its gradients equal those of the reference; `jacobian` equals the gradients sample by sample.
+    """
+
+    name: RouteName
+
+    def cost(self, *, batch: int, task: Task) -> Cost:
+        """The predicted cost of a batch."""
+
+    def values(self, parameters: Tensor, features: Tensor, *, task: Task) -> tuple[Tensor, Tensor]:
+        """(strings, batch) values and logarithms of their scale (zeros unless asked for)."""
+
+    def jacobian(
+        self, parameters: Tensor, features: Tensor, *, task: Task, wanted: Wanted
+    ) -> Tensor:
+        """(batch, observables, parameters or features): the derivatives, sample by sample."""
+
+
+class PauliRoute:
+    """Exact contraction of every string's light cone in the Pauli picture.
+
+    Args:
+        circuit: the model's.
+        outputs: what is measured.
+
+    Raises:
+        RouteError: the circuit has amplitude-encoded data, or a gate too large for the picture.
+    """
+
+    name: RouteName = "pauli"
+
+    def __init__(self, circuit: Circuit, outputs: Outputs) -> None:
+        if circuit.amplitudes:
+            raise RouteError(
+                "amplitude-encoded data has no network of local tensors; use route='state'"
+            )
+        self._outputs = outputs
+        wires = Wires(circuit)
+        alike: dict[object, list[tuple[int, Cone]]] = defaultdict(list)
+        for number, string in enumerate(outputs.strings):
+            letters = dict(string)
+            cone = canonical(light_cone(wires, letters), letters)
+            alike[cone.key].append((number, cone))
+        self.networks = [ConeNetwork([cone for _, cone in group]) for group in alike.values()]
+        order = [number for group in alike.values() for number, _ in group]
+        self._places = torch.argsort(torch.tensor(order, dtype=torch.int64))
+        self._numbers = [[number for number, _ in group] for group in alike.values()]
+
+    @property
+    def cones(self) -> list[Cone]:
+        """The light cone of every string, in the order of the strings."""
+        placed = {
+            number: cone
+            for numbers, network in zip(self._numbers, self.networks, strict=True)
+            for number, cone in zip(numbers, network.cones, strict=True)
+        }
+        return [placed[number] for number in range(len(placed))]
+
+    def cost(self, *, batch: int, task: Task) -> Cost:
+        """The predicted cost of a batch: all networks, one after another."""
+        costs = [network.cost(batch=batch, task=task) for network in self.networks]
+        return Cost(
+            operations=sum(cost.operations for cost in costs),
+            bytes_moved=sum(cost.bytes_moved for cost in costs),
+            peak_bytes=max((cost.peak_bytes for cost in costs), default=0),
+            width=max((cost.width for cost in costs), default=0.0),
+            steps=sum(cost.steps for cost in costs),
+            slices=max((cost.slices for cost in costs), default=1),
+            seconds=sum(cost.seconds for cost in costs),
+        )
+
+    def values(self, parameters: Tensor, features: Tensor, *, task: Task) -> tuple[Tensor, Tensor]:
+        """(strings, batch) values, and logarithms of their scale."""
+        results = [network.run(parameters, features, task=task) for network in self.networks]
+        if not results:
+            nothing = features.new_zeros(0, len(features))
+            return nothing, nothing
+        places = self._places.to(features.device)
+        values = torch.cat([value for value, _ in results]).index_select(0, places)
+        if not task.scaled:
+            return values, torch.zeros_like(values)
+        logs = torch.cat([log for _, log in results if log is not None])
+        return values, logs.index_select(0, places)
+
+    def jacobian(
+        self, parameters: Tensor, features: Tensor, *, task: Task, wanted: Wanted
+    ) -> Tensor:
+        """(batch, observables, parameters or features), by one reverse pass for each network.
+
+        Every cone and sample gets angles of its own, so that one reverse pass through the stacked
+        cones gives the derivative of each with respect to each.
+        """
+        kind: Literal["parameter", "feature"] = "parameter" if wanted == "parameters" else "feature"
+        count = parameters.shape[-1] if wanted == "parameters" else features.shape[1]
+        outputs, batch = self._outputs, len(features)
+        result = features.new_zeros(len(outputs.observables) * count, batch)
+        task = replace(task, per_sample=True, gradient=True)
+        for numbers, network in zip(self._numbers, self.networks, strict=True):
+            slots, gradients = network.angle_gradients(parameters, features, task=task, kind=kind)
+            for cone, number in enumerate(numbers):
+                for entry in (outputs.columns == number).nonzero().flatten().tolist():
+                    places = int(outputs.rows[entry]) * count + slots[:, cone]
+                    weight = float(outputs.weights[entry])
+                    result.index_add_(0, places.to(result.device), weight * gradients[:, cone])
+        return result.reshape(len(outputs.observables), count, batch).permute(2, 0, 1)
+
+
+class StateRoute:
+    """Batches of full state vectors; for narrow circuits.
+
+    Args:
+        circuit: the model's.
+        outputs: what is measured.
+    """
+
+    name: RouteName = "state"
+
+    def __init__(self, circuit: Circuit, outputs: Outputs) -> None:
+        self._circuit, self._outputs = circuit, outputs
+
+    def cost(self, *, batch: int, task: Task) -> Cost:
+        """The predicted cost of a batch."""
+        return statevector.cost(
+            self._circuit,
+            strings=len(self._outputs.strings),
+            batch=batch,
+            dtype=task.dtype,
+            gradient=task.gradient,
+            machine=this_machine(),
+        )
+
+    def _rows(self, batch: int, task: Task) -> int:
+        """Samples at once that fit the memory cap.
+
+        Raises:
+            ContractionTooLarge: not even one does.
+        """
+        memory = this_machine().memory if task.memory is None else task.memory
+        while self.cost(batch=batch, task=task).peak_bytes > memory:
+            if batch == 1:
+                cost = self.cost(batch=1, task=task)
+                raise ContractionTooLarge(
+                    cost.peak_bytes,
+                    memory,
+                    cost.seconds,
+                    f"a state vector of {self._circuit.qubits} qubits does not fit; use "
+                    "route='pauli', fewer qubits, or raise `memory`",
+                )
+            batch = (batch + 1) // 2
+        return batch
+
+    def values(self, parameters: Tensor, features: Tensor, *, task: Task) -> tuple[Tensor, Tensor]:
+        """(strings, batch) values, and logarithms of their scale, which are zero."""
+        rows = self._rows(len(features), task)
+
+        def part(parameters: Tensor, features: Tensor) -> Tensor:
+            state = statevector.run(self._circuit, parameters, features)
+            return statevector.expectations(state, self._outputs.strings)
+
+        if rows == len(features):
+            values = part(parameters, features)
+        else:
+            values = torch.cat(
+                [
+                    recomputed(part, parameters[cut] if parameters.ndim > 1 else parameters, features[cut])
+                    for cut in (slice(k, k + rows) for k in range(0, len(features), rows))
+                ],
+                1,
+            )
+        return values, torch.zeros_like(values)
+
+    def jacobian(
+        self, parameters: Tensor, features: Tensor, *, task: Task, wanted: Wanted
+    ) -> Tensor:
+        """(batch, observables, parameters or features), one reverse pass for each observable."""
+        own = parameters.detach().expand(len(features), -1).clone()
+        data = features.detach().clone()
+        chosen = own if wanted == "parameters" else data
+        with torch.enable_grad():
+            chosen.requires_grad_()
+            values, _ = self.values(own, data, task=replace(task, gradient=True))
+            outputs = self._outputs.combine(values)
+            if not outputs.requires_grad:
+                return outputs.new_zeros(*outputs.shape, chosen.shape[1])
+            rows = [
+                torch.autograd.grad(
+                    outputs[:, row].sum(), chosen, retain_graph=True, materialize_grads=True
+                )[0]
+                for row in range(outputs.shape[1])
+            ]
+        return torch.stack(rows, 1)
+
+
+def fits_pauli_route(circuit: Circuit) -> bool:
+    """Whether the Pauli route can run a circuit at all."""
+    return not circuit.amplitudes and all(
+        fits_pauli_picture(form) for form in {gate.form for gate in circuit.gates}
+    )
