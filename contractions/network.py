@@ -87,9 +87,7 @@ class Network:
             counts = Counter(left.replace(",", ""))
             right = "".join(sorted(index for index, count in counts.items() if count == 1))
         if len(terms) != len(shapes):
-            raise NetworkError(
-                f"{equation!r} names {len(terms)} tensors, got {len(shapes)} shapes"
-            )
+            raise NetworkError(f"{equation!r} names {len(terms)} tensors, got {len(shapes)} shapes")
         sizes: dict[str, int] = {}
         for position, (term, shape) in enumerate(zip(terms, shapes, strict=True)):
             if len(term) != len(shape):

@@ -12,9 +12,7 @@ from importlib.metadata import version
 from typing import Any, Literal, overload
 
 import autoray
-import numpy as np
 import torch
-from torch import Tensor
 
 from contractions.errors import ContractionTooLarge, NetworkError, PlanError
 from contractions.files import UnreadableFile, cache_folder, read_checked, write_checked
@@ -313,9 +311,7 @@ def _stored(file: Any, network: Network) -> Found | None:
         _log.warning("ignoring %s: it holds no plan", file)
         return None
     nodes = sorted(node for pair in found.path for node in pair)
-    ordered = all(
-        max(pair) < len(network.inputs) + step for step, pair in enumerate(found.path)
-    )
+    ordered = all(max(pair) < len(network.inputs) + step for step, pair in enumerate(found.path))
     if not ordered or nodes != list(range(2 * len(network.inputs) - 2)):
         _log.warning("ignoring %s: its path does not fit the network", file)
         return None

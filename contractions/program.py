@@ -98,7 +98,9 @@ class _Consumer:
     def takes(self, order: Order) -> bool:
         """Whether the next step can take a tensor of this order without a permuted copy."""
         kinds = [self.kind(index) for index in order]
-        blocks = [kind for place, kind in enumerate(kinds) if place == 0 or kinds[place - 1] != kind]
+        blocks = [
+            kind for place, kind in enumerate(kinds) if place == 0 or kinds[place - 1] != kind
+        ]
         return blocks == sorted(set(blocks), key=blocks.index) and "shared" not in blocks[1:]
 
 
@@ -146,7 +148,9 @@ class Program:
             rescale = None
             if unscaled[-1] >= _RESCALE_EVERY:
                 unscaled[-1] = 0
-                first = next((p for p, index in enumerate(order) if index not in output), len(order))
+                first = next(
+                    (p for p, index in enumerate(order) if index not in output), len(order)
+                )
                 rescale = _Rescale(
                     order[:first], (self._size(order[:first]), self._size(order[first:]))
                 )
@@ -174,7 +178,10 @@ class Program:
         else:
             columns = tuple(sorted(columns, key=consumer.rank))
             small_order = shared + summed + columns
-        node = {"large": (large, ours, large_order, rows), "small": (small, theirs, small_order, columns)}
+        node = {
+            "large": (large, ours, large_order, rows),
+            "small": (small, theirs, small_order, columns),
+        }
         first, second = node["large"], node["small"]
         if not consumer.takes(shared + rows + columns) and consumer.takes(shared + columns + rows):
             first, second = second, first

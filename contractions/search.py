@@ -123,7 +123,7 @@ def _sweep(order: Sequence[int], cut: int) -> Path:
 
     front = absorb(order[:cut])
     if cut < count:
-        back = absorb(order[:cut - 1:-1] if cut else order[::-1])
+        back = absorb(order[: cut - 1 : -1] if cut else order[::-1])
         path.append((front, back))
     return tuple(path)
 

@@ -1,5 +1,6 @@
 """Tensor-network simulation of distributed quantum machine learning."""
 
+from tnqml import ansatz
 from tnqml.circuit import Circuit, Message
 from tnqml.errors import CircuitError, InputError, RouteError, StorageError, TnqmlError
 from tnqml.gates import KINDS, Gate
@@ -22,6 +23,7 @@ __all__ = [
     "X",
     "Y",
     "Z",
+    "ansatz",
     "parity",
     "pauli",
     "projector",

@@ -58,7 +58,9 @@ class Circuit:
     ) -> None:
         listed = tuple(gates)
         if isinstance(qubits, bool) or not isinstance(qubits, int) or qubits < 1:
-            raise CircuitError(f"a circuit has {qubits!r} qubits; expected an integer of at least 1")
+            raise CircuitError(
+                f"a circuit has {qubits!r} qubits; expected an integer of at least 1"
+            )
         if split not in {"layers", "qubits"}:
             raise CircuitError(f"split is {split!r}; expected 'layers' or 'qubits'")
         if amplitudes < 0 or math.log2(max(amplitudes, 1)) > qubits:
@@ -148,9 +150,7 @@ class Circuit:
         messages = _layer_messages(gates, ())
         crossings = _crossings(gates)
         for position in crossings:
-            needed.append(
-                tuple(sorted(q for q in first if first[q] < position <= last.get(q, -1)))
-            )
+            needed.append(tuple(sorted(q for q in first if first[q] < position <= last.get(q, -1))))
         return tuple(
             Message(message.sender, message.receiver, qubits)
             for message, qubits in zip(messages, needed, strict=True)

@@ -35,7 +35,9 @@ class Evaluator:
         alike = defaultdict(list)
         for number, leaf in enumerate(leaves):
             # features last: what is not batched is contracted with the basis first
-            order = sorted(range(len(leaf.sources)), key=lambda k: leaf.sources[k].kind == "feature")
+            order = sorted(
+                range(len(leaf.sources)), key=lambda k: leaf.sources[k].kind == "feature"
+            )
             sources = [leaf.sources[k] for k in order]
             rest = range(len(order), leaf.basis.ndim)
             basis = leaf.basis.transpose(*order, *rest)

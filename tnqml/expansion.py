@@ -56,7 +56,9 @@ def pauli_pieces(form: Form) -> tuple[Piece, ...]:
     paulis = np.stack([pauli_matrix(word) for word in words])
     terms: dict[float, Array] = {}
     sines: dict[float, Array] = {}
-    for (w, left), (v, right) in itertools.product(zip(frequencies, operators, strict=True), repeat=2):
+    for (w, left), (v, right) in itertools.product(
+        zip(frequencies, operators, strict=True), repeat=2
+    ):
         inner = left @ paulis @ right.conj().T  # U P U^dagger, one pair of frequencies at a time
         entry = np.einsum("pij,qji->pq", paulis, inner, optimize=True) / 2**form.arity
         gap = float(np.round(w - v, 12))
@@ -93,7 +95,9 @@ def _pieces(
     stacked = [constant] + [array for gap in present for array in (cosines[gap], sines[gap])]
     basis = np.stack([array.reshape(shape) for array in stacked])
     basis[np.abs(basis) < _EXACT] = 0
-    legs: list[Leg] = [(q, b, side) for side in ("out", "in") for q in range(form.arity) for b in range(bits)]  # type: ignore[misc]
+    legs: list[Leg] = [
+        (q, b, side) for side in ("out", "in") for q in range(form.arity) for b in range(bits)
+    ]  # type: ignore[misc]
     for qubit, bit in itertools.product(range(form.arity), range(bits)):
         out, into = legs.index((qubit, bit, "out")), legs.index((qubit, bit, "in"))
         moved = np.moveaxis(basis, (out + 1, into + 1), (-2, -1))

@@ -129,10 +129,7 @@ def spectrum(form: Form) -> tuple[NDArray[np.float64], Complex]:
         values = np.round(values, 12)
     frequencies, which = np.unique(values, return_inverse=True)
     projectors = np.stack(
-        [
-            vectors[:, which == j] @ vectors[:, which == j].conj().T
-            for j in range(len(frequencies))
-        ]
+        [vectors[:, which == j] @ vectors[:, which == j].conj().T for j in range(len(frequencies))]
     ).astype(np.complex128)
     return frequencies, projectors
 
@@ -267,9 +264,10 @@ class Gate:
         """The same gate on other qubits."""
         return self._with(qubits=tuple(qubits))
 
-    def shifted(self, *, features: int = 0) -> Self:
-        """The same gate, reading its feature so many places further on."""
-        return self._with(slot=self.slot + features) if self.source == "feature" else self
+    def shifted(self, *, features: int = 0, parameters: int = 0) -> Self:
+        """The same gate, reading its feature or parameter so many places further on."""
+        step = {"feature": features, "parameter": parameters}.get(self.source or "", 0)
+        return self._with(slot=self.slot + step)
 
     def dagger(self) -> Self:
         """The inverse gate."""

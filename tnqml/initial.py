@@ -80,4 +80,4 @@ def _inverse_of(first: Gate, second: Gate) -> bool:
     inverse = first.dagger()
     if first.form.has_angle:
         return (inverse.form, inverse.value, first.slot) == (second.form, second.value, second.slot)
-    return bool(abs(inverse.form.unitary() - second.form.unitary()).max() < 1e-12)  # noqa: PLR2004
+    return bool(abs(inverse.form.unitary() - second.form.unitary()).max() < 1e-12)

@@ -177,13 +177,17 @@ def _elementary(form: Form, qubits: tuple[int, ...]) -> Iterator[tuple[Form, tup
         return
     one, two = (lambda kind: Form(kind, 1)), Form("cx", 2)
     for qubit, letter in zip(qubits, form.word, strict=True):
-        yield from ((one(kind), (qubit,)) for kind in {"X": "h", "Y": "sdg h", "Z": ""}[letter].split())
+        yield from (
+            (one(kind), (qubit,)) for kind in {"X": "h", "Y": "sdg h", "Z": ""}[letter].split()
+        )
     ladder = list(itertools.pairwise(qubits))
     yield from ((two, pair) for pair in ladder)
     yield one("rz"), qubits[-1:]
     yield from ((two, pair) for pair in reversed(ladder))
     for qubit, letter in zip(qubits, form.word, strict=True):
-        yield from ((one(kind), (qubit,)) for kind in {"X": "h", "Y": "h s", "Z": ""}[letter].split())
+        yield from (
+            (one(kind), (qubit,)) for kind in {"X": "h", "Y": "h s", "Z": ""}[letter].split()
+        )
 
 
 def _fuse(leaves: Sequence[Leaf], output: frozenset[int]) -> list[Leaf]:
@@ -198,7 +202,9 @@ def _fuse(leaves: Sequence[Leaf], output: frozenset[int]) -> list[Leaf]:
         for leg in leaf.legs:
             holders[leg].add(name)
     for name in list(alive):
-        summed = tuple(leg for leg in alive[name].legs if holders[leg] == {name} and leg not in output)
+        summed = tuple(
+            leg for leg in alive[name].legs if holders[leg] == {name} and leg not in output
+        )
         alive[name] = _sum_out(alive[name], summed)
     queue = list(alive)
     while queue:
@@ -229,7 +235,10 @@ def _fuse(leaves: Sequence[Leaf], output: frozenset[int]) -> list[Leaf]:
 
 
 def _worth_fusing(a: Leaf, b: Leaf, legs: int) -> bool:
-    if math.prod(a.basis.shape[: len(a.sources)] + b.basis.shape[: len(b.sources)]) > _MOST_FUNCTIONS:
+    if (
+        math.prod(a.basis.shape[: len(a.sources)] + b.basis.shape[: len(b.sources)])
+        > _MOST_FUNCTIONS
+    ):
         return False
     larger = max(len(a.legs), len(b.legs))
     if a.sources and b.sources:

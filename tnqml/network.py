@@ -67,7 +67,9 @@ class ConeNetwork:
         RouteError: a gate is too large for the picture.
     """
 
-    def __init__(self, cones: Sequence[Cone], *, picture: Literal["pauli", "ket"] = "pauli") -> None:
+    def __init__(
+        self, cones: Sequence[Cone], *, picture: Literal["pauli", "ket"] = "pauli"
+    ) -> None:
         self.cones = tuple(cones)
         first = self.cones[0]
         gates, letters = first.key
@@ -96,14 +98,22 @@ class ConeNetwork:
         kinds = [gate[2] for gate in gates if gate[2] in {"feature", "parameter"}]
         self._slots = {
             kind: torch.tensor(
-                [[cone.slots[k] for cone in self.cones] for k, own in enumerate(kinds) if own == kind],
+                [
+                    [cone.slots[k] for cone in self.cones]
+                    for k, own in enumerate(kinds)
+                    if own == kind
+                ],
                 dtype=torch.int64,
             ).reshape(-1, len(self.cones))
             for kind in ("parameter", "feature")
         }
         self._scales = {
             kind: torch.tensor(
-                [[cone.scales[k] for cone in self.cones] for k, own in enumerate(kinds) if own == kind],
+                [
+                    [cone.scales[k] for cone in self.cones]
+                    for k, own in enumerate(kinds)
+                    if own == kind
+                ],
                 dtype=torch.float64,
             ).reshape(-1, len(self.cones))
             for kind in ("parameter", "feature")

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal, Protocol
 
 import torch
@@ -235,7 +235,9 @@ class StateRoute:
         else:
             values = torch.cat(
                 [
-                    recomputed(part, parameters[cut] if parameters.ndim > 1 else parameters, features[cut])
+                    recomputed(
+                        part, parameters[cut] if parameters.ndim > 1 else parameters, features[cut]
+                    )
                     for cut in (slice(k, k + rows) for k in range(0, len(features), rows))
                 ],
                 1,

@@ -1,0 +1,295 @@
+"""Families of circuits, each split between parties."""
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+import networkx as nx
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import unitary_group
+
+from tnqml.circuit import Circuit, Split
+from tnqml.errors import CircuitError
+from tnqml.gates import Gate
+
+Edges = Sequence[tuple[int, int]]
+Frequencies = Literal["independent", "equal", "exponential"]
+
+_TWO = ("alice", "bob")
+
+
+def from_graph(
+    graph: "nx.Graph[int]",
+    *,
+    layers: int,
+    uploads: int | None = None,
+    parties: Sequence[str] = _TWO,
+    split: Split = "layers",
+    reupload: bool = True,
+    start: Literal["plus", "zero"] = "plus",
+) -> Circuit:
+    """A layered circuit whose CZ gates lie on the edges of a graph with nodes 0, 1, ..., n - 1.
+
+    The edges are coloured so that each colour is a set of gates that can act at once, and the
+    colours are dealt to the parties in turn. In each layer every party in turn rotates every qubit
+    by a parameter (RY, the next party RX, and so on) and then applies the CZ gates of its colours.
+    Before that, in the first `uploads` layers, the first party uploads a feature on every qubit by
+    an RZ.
+
+    Args:
+        graph: its nodes are the qubits; numbers in order matter, they are the sweep of the planner.
+        layers: L, how often the parties alternate.
+        uploads: in how many layers the data is uploaded; by default in all.
+        parties: at least one name.
+        split: "layers": each party acts on the whole register in turn. "qubits": each party holds a
+            contiguous block of qubits, and a gate belongs to who holds its first qubit.
+        reupload: whether every upload repeats the same n features, or has n of its own.
+        start: "plus": a Hadamard on every qubit first, without which the first upload does nothing
+            ("zero"), as RZ on |0> is a phase.
+
+    Raises:
+        CircuitError: the graph's nodes, or a number, are not as above.
+    """
+    qubits = graph.number_of_nodes()
+    if sorted(graph.nodes) != list(range(qubits)) or qubits == 0:
+        raise CircuitError(
+            "the nodes of the graph are not 0, 1, ..., n - 1; use "
+            "networkx.convert_node_labels_to_integers"
+        )
+    line = nx.line_graph(graph)
+    colours = nx.greedy_color(line, strategy="largest_first")
+    rounds: list[list[tuple[int, int]]] = [[] for _ in range(max(colours.values(), default=-1) + 1)]
+    for edge, colour in colours.items():
+        rounds[colour].append((min(edge), max(edge)))
+    return _layered(
+        qubits,
+        [sorted(pairs) for pairs in rounds],
+        layers=layers,
+        uploads=uploads,
+        parties=parties,
+        split=split,
+        reupload=reupload,
+        start=start,
+    )
+
+
+def _layered(
+    qubits: int,
+    rounds: Sequence[Edges],
+    *,
+    layers: int,
+    uploads: int | None,
+    parties: Sequence[str],
+    split: Split,
+    reupload: bool,
+    start: Literal["plus", "zero"],
+) -> Circuit:
+    uploads = layers if uploads is None else uploads
+    if layers < 1 or not 0 <= uploads <= layers:
+        raise CircuitError(
+            f"{layers} layers with {uploads} uploads; expected at least one layer and from 0 to "
+            "`layers` uploads"
+        )
+    if not parties or len(set(parties)) != len(parties):
+        raise CircuitError(f"parties are {tuple(parties)}; expected distinct names, at least one")
+    if start not in {"plus", "zero"}:
+        raise CircuitError(f"start is {start!r}; expected 'plus' or 'zero'")
+
+    def owner(turn: int, qubit: int) -> str:
+        return parties[turn if split == "layers" else qubit * len(parties) // qubits]
+
+    gates = []
+    if start == "plus":
+        gates += [Gate("h", qubit, party=owner(0, qubit)) for qubit in range(qubits)]
+    parameters = itertools.count()
+    for layer in range(layers):
+        if layer < uploads:
+            first = 0 if reupload else layer * qubits
+            gates += [
+                Gate("rz", qubit, feature=first + qubit, party=owner(0, qubit))
+                for qubit in range(qubits)
+            ]
+        for turn in range(len(parties)):
+            kind = ("ry", "rx")[turn % 2]
+            gates += [
+                Gate(kind, qubit, parameter=next(parameters), party=owner(turn, qubit))
+                for qubit in range(qubits)
+            ]
+            for pairs in rounds[turn :: len(parties)]:
+                gates += [Gate("cz", pair, party=owner(turn, pair[0])) for pair in pairs]
+    return Circuit(qubits, gates, split=split)
+
+
+def brickwork(
+    qubits: int,
+    *,
+    layers: int,
+    uploads: int | None = None,
+    parties: Sequence[str] = _TWO,
+    split: Split = "layers",
+    reupload: bool = True,
+    start: Literal["plus", "zero"] = "plus",
+) -> Circuit:
+    """A chain: CZ on the even bonds by the first party, on the odd bonds by the second.
+
+    The arguments are those of `from_graph`.
+
+    Example:
+        >>> brickwork(4, layers=2).messages()[0]
+        Message(sender='alice', receiver='bob', qubits=(0, 1, 2, 3))
+    """
+    even = [(qubit, qubit + 1) for qubit in range(0, qubits - 1, 2)]
+    odd = [(qubit, qubit + 1) for qubit in range(1, qubits - 1, 2)]
+    return _layered(
+        qubits,
+        [even, odd],
+        layers=layers,
+        uploads=uploads,
+        parties=parties,
+        split=split,
+        reupload=reupload,
+        start=start,
+    )
+
+
+def ring(
+    qubits: int,
+    *,
+    layers: int,
+    uploads: int | None = None,
+    parties: Sequence[str] = _TWO,
+    split: Split = "layers",
+    reupload: bool = True,
+    start: Literal["plus", "zero"] = "plus",
+) -> Circuit:
+    """A brickwork closed to a ring, of an even number of qubits; arguments as `from_graph`."""
+    if qubits < 4 or qubits % 2:
+        raise CircuitError(f"a ring of {qubits} qubits; expected an even number of at least 4")
+    even = [(qubit, qubit + 1) for qubit in range(0, qubits, 2)]
+    odd = [(qubit, (qubit + 1) % qubits) for qubit in range(1, qubits, 2)]
+    return _layered(
+        qubits,
+        [even, odd],
+        layers=layers,
+        uploads=uploads,
+        parties=parties,
+        split=split,
+        reupload=reupload,
+        start=start,
+    )
+
+
+def grid(rows: int, columns: int) -> "nx.Graph[int]":
+    """The graph of a 2D grid, qubits counted along rows; for `from_graph`."""
+    return _counted(nx.grid_2d_graph(rows, columns))
+
+
+def ladder(rungs: int) -> "nx.Graph[int]":
+    """The graph of a ladder, qubits 2k and 2k + 1 on rung k; for `from_graph`."""
+    return _counted(nx.grid_2d_graph(rungs, 2))
+
+
+def tree(depth: int, *, branching: int = 2) -> "nx.Graph[int]":
+    """The graph of a balanced tree, qubits counted depth first; for `from_graph`."""
+    balanced = nx.balanced_tree(branching, depth)
+    walk = list(nx.dfs_preorder_nodes(balanced, 0))
+    return nx.relabel_nodes(balanced, {node: place for place, node in enumerate(walk)})
+
+
+def all_to_all(qubits: int) -> "nx.Graph[int]":
+    """The complete graph; for `from_graph`."""
+    return nx.complete_graph(qubits)
+
+
+def _counted(graph: "nx.Graph[tuple[int, int]]") -> "nx.Graph[int]":
+    return nx.convert_node_labels_to_integers(graph, ordering="sorted")
+
+
+def haar(
+    qubits: int,
+    *,
+    layers: int,
+    seed: int,
+    uploads: Literal["diagonal", "qubitwise"] = "diagonal",
+    frequencies: Frequencies = "independent",
+    parties: Sequence[str] = _TWO,
+) -> Circuit:
+    """Dense Haar-random blocks around uploads of one scalar feature.
+
+    The first party applies a random unitary before each of the L uploads, the others in turn apply
+    one after it (with one party, a last one follows the last upload). THEORY section 3: with
+    "diagonal" uploads diag(exp(-2 pi i lambda_j x)) and independent lambda the functions of x span
+    (N'^2 - N' + 1)^L dimensions, N' = 2^qubits; with "qubitwise" uploads exp(-i lambda_q x Z_q / 2)
+    3^(qubits L); with equal lambda 2 qubits L + 1.
+
+    Args:
+        qubits: n; the blocks act on all of them.
+        layers: L.
+        seed: of the blocks; the lambda depend on qubits, layers and `frequencies` alone.
+        uploads: one diagonal over the whole register, or an RZ on every qubit.
+        frequencies: "independent" over the rationals, "equal" (spectrum of integers), or
+            "exponential" (powers of 3, as many distinct sums as independent ones, all integers).
+        parties: who applies blocks.
+    """
+    if uploads not in {"diagonal", "qubitwise"}:
+        raise CircuitError(f"uploads is {uploads!r}; expected 'diagonal' or 'qubitwise'")
+    generator = np.random.default_rng(seed)
+    everyone = tuple(range(qubits))
+
+    def block(party: str) -> Gate:
+        matrix = unitary_group.rvs(2**qubits, random_state=generator)
+        return Gate("unitary", everyone, matrix=np.reshape(matrix, (2**qubits, -1)), party=party)
+
+    width = 2**qubits if uploads == "diagonal" else qubits
+    speeds = upload_frequencies(layers, width, kind=frequencies)
+    gates = [block(parties[0])]
+    for layer in range(layers):
+        if uploads == "diagonal":
+            phases = 2 * math.pi * speeds[layer]
+            gates.append(Gate("diagonal", everyone, feature=0, phases=phases, party=parties[0]))
+        else:
+            gates += [
+                Gate("rz", qubit, feature=0, scale=speeds[layer, qubit], party=parties[0])
+                for qubit in range(qubits)
+            ]
+        gates += [block(party) for party in parties[1:] or parties]
+        if len(parties) > 1 and layer < layers - 1:
+            gates.append(block(parties[0]))
+    return Circuit(qubits, gates)
+
+
+def upload_frequencies(layers: int, width: int, *, kind: Frequencies) -> NDArray[np.float64]:
+    """(layers, width): the lambda of each upload.
+
+    "independent": square roots of distinct primes over the largest, rationally independent;
+    "equal": 1; "exponential": powers of 3 from 1 up.
+    """
+    count = layers * width
+    if kind == "independent":
+        primes = list(itertools.islice(_primes(), count))
+        return np.sqrt(primes).reshape(layers, width) / math.sqrt(primes[-1])
+    if kind == "exponential":
+        return 3.0 ** np.arange(count).reshape(layers, width)
+    if kind == "equal":
+        return np.ones((layers, width))
+    raise CircuitError(f"frequencies is {kind!r}; expected 'independent', 'equal' or 'exponential'")
+
+
+def _primes() -> Iterator[int]:
+    found: list[int] = []
+    for number in itertools.count(2):
+        if all(number % prime for prime in found):
+            found.append(number)
+            yield number
+
+
+def mirrored(circuit: Circuit) -> Circuit:
+    """The circuit followed by its mirror image with parameters of its own.
+
+    Initialised with init="identity" it starts as the identity while each half is random.
+    """
+    count = circuit.parameters
+    mirror = [gate.dagger().shifted(parameters=count) for gate in reversed(circuit.gates)]
+    return Circuit(circuit.qubits, (*circuit.gates, *mirror), split=circuit.split)
