@@ -121,7 +121,7 @@ class Plan:
                 return Scaled(result.mantissa.numpy(), result.log_scale.numpy())  # type: ignore[arg-type]
             return self._program.run(tensors).numpy()
 
-    def _check(self, arrays: Sequence[Any]) -> str:
+    def _check(self, arrays: Sequence[Any]) -> Literal["numpy", "torch"]:
         shapes = self.network.shapes
         if len(arrays) != len(shapes):
             raise NetworkError(f"the network has {len(shapes)} tensors, got {len(arrays)} arrays")
@@ -148,7 +148,7 @@ class Plan:
                     f"array {position} is on {array.device}, array 0 on {arrays[0].device}; "
                     "move all to one device"
                 )
-        return kinds.pop()
+        return "torch" if kinds == {"torch"} else "numpy"
 
 
 def plan(
@@ -196,7 +196,7 @@ def plan(
     """
     machine = this_machine() if machine is None else machine
     memory = machine.memory if memory is None else memory
-    _check_options(network, orders, dtype, memory=memory, effort=effort, calls=expected_calls)
+    _check_options(network, orders, memory=memory, effort=effort, calls=expected_calls)
     machine.itemsize(dtype)
     key = {
         "format": _FORMAT,
@@ -247,7 +247,6 @@ def plan(
 def _check_options(
     network: Network,
     orders: Sequence[Sequence[int]],
-    dtype: str,
     *,
     memory: int,
     effort: int,

@@ -269,9 +269,10 @@ def upload_frequencies(layers: int, width: int, *, kind: Frequencies) -> NDArray
     count = layers * width
     if kind == "independent":
         primes = list(itertools.islice(_primes(), count))
-        return np.sqrt(primes).reshape(layers, width) / math.sqrt(primes[-1])
+        roots = np.sqrt(np.array(primes, dtype=np.float64))
+        return np.asarray(roots / roots[-1]).reshape(layers, width)
     if kind == "exponential":
-        return 3.0 ** np.arange(count).reshape(layers, width)
+        return np.power(3.0, np.arange(count)).reshape(layers, width)
     if kind == "equal":
         return np.ones((layers, width))
     raise CircuitError(f"frequencies is {kind!r}; expected 'independent', 'equal' or 'exponential'")

@@ -124,7 +124,7 @@ class Circuit:
             )
 
     def messages(self) -> tuple[Message, ...]:
-        """The messages of one run, read off the labels; gates without a party stay where they are."""
+        """The messages of one run, read off the labels; unlabelled gates act wherever they are."""
         if self.split == "layers":
             return _layer_messages(self.gates, tuple(range(self.qubits)))
         return _qubit_messages(self.gates)
@@ -140,7 +140,6 @@ class Circuit:
         """
         if self.split == "qubits":
             return _qubit_messages(gates)
-        needed: list[tuple[int, ...]] = []
         first: dict[int, int] = {}
         last = dict.fromkeys(measured, len(gates))
         for position, gate in enumerate(gates):
@@ -148,9 +147,10 @@ class Circuit:
                 first.setdefault(qubit, position)
                 last[qubit] = max(last.get(qubit, 0), position)
         messages = _layer_messages(gates, ())
-        crossings = _crossings(gates)
-        for position in crossings:
-            needed.append(tuple(sorted(q for q in first if first[q] < position <= last.get(q, -1))))
+        needed = [
+            tuple(sorted(qubit for qubit in first if first[qubit] < position <= last[qubit]))
+            for position in _crossings(gates)
+        ]
         return tuple(
             Message(message.sender, message.receiver, qubits)
             for message, qubits in zip(messages, needed, strict=True)

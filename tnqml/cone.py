@@ -22,7 +22,7 @@ class Wires:
                 self.positions[qubit].append(position)
 
 
-def light_cone(wires: Wires, letters: Mapping[int, str]) -> list[Gate]:
+def light_cone(wires: Wires, letters: Mapping[int, str], *, marginal: bool = False) -> list[Gate]:
     """The gates, in order, that change the expectation of a Pauli string.
 
     Going back from the observable, a gate is dropped if it commutes with all that stands after it:
@@ -33,10 +33,11 @@ def light_cone(wires: Wires, letters: Mapping[int, str]) -> list[Gate]:
     Args:
         wires: of the circuit.
         letters: the Pauli of each qubit of the string.
+        marginal: keep what any product of some of the letters can feel, not only all of them.
     """
     gates = wires.circuit.gates
     axis: dict[int, str | None] = dict(letters)
-    string: Mapping[int, str] | None = letters
+    string: Mapping[int, str] | None = None if marginal else letters
     heap: list[int] = []
     queued: set[int] = set()
 

@@ -46,12 +46,11 @@ class Evaluator:
         self._count = len(leaves)
         self._groups = []
         for (what, shape, _), members in alike.items():
-            basis = torch.tensor(members[0][2], device=device)
-            basis = basis.to(dtype) if dtype.is_complex else basis.real.to(dtype)
+            numbers = torch.tensor(members[0][2], device=device).to(dtype)
             self._groups.append(
                 _Group(
                     members=tuple(number for number, _, _ in members),
-                    basis=basis.reshape(*shape[: len(what)], -1),
+                    basis=numbers.reshape(*shape[: len(what)], -1),
                     slots=tuple(
                         torch.tensor([sources[k].slot for _, sources, _ in members], device=device)
                         for k in range(len(what))

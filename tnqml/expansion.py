@@ -97,7 +97,7 @@ def _pieces(
     basis[np.abs(basis) < _EXACT] = 0
     legs: list[Leg] = [
         (q, b, side) for side in ("out", "in") for q in range(form.arity) for b in range(bits)
-    ]  # type: ignore[misc]
+    ]
     for qubit, bit in itertools.product(range(form.arity), range(bits)):
         out, into = legs.index((qubit, bit, "out")), legs.index((qubit, bit, "in"))
         moved = np.moveaxis(basis, (out + 1, into + 1), (-2, -1))
@@ -128,8 +128,8 @@ def _factors(piece: Piece) -> tuple[Piece, Piece] | None:
     root = np.sqrt(s[:, :1])
     halves = []
     for part, axes in ((u[:, :, 0] * root, first), (v[:, 0, :] * root, second)):
-        part = part.reshape((1,) + (2,) * (len(kept) + len(axes)))
-        halves.append(Piece(part, tuple(piece.legs[axis] for axis in kept + axes), ()))
+        basis = part.reshape((1,) + (2,) * (len(kept) + len(axes)))
+        halves.append(Piece(basis, tuple(piece.legs[axis] for axis in kept + axes), ()))
     return _tidied(halves[0], halves[1])
 
 
@@ -153,4 +153,5 @@ def ket_matrix(form: Form, angle: Tensor, *, dtype: torch.dtype) -> Tensor:
     speeds = torch.tensor(frequencies, dtype=angle.dtype, device=angle.device)
     phases = angle[:, None] * speeds
     weights = torch.complex(phases.cos(), -phases.sin())
-    return torch.tensordot(weights, stacked, 1)
+    matrices: Tensor = torch.tensordot(weights, stacked, 1)
+    return matrices

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache, reduce
+from functools import lru_cache
 from typing import Literal, Self
 
 import numpy as np
@@ -31,11 +31,18 @@ def pauli_matrix(word: str) -> Complex:
         >>> pauli_matrix("ZX").real.astype(int).tolist()
         [[0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, -1], [0, 0, -1, 0]]
     """
-    return reduce(np.kron, (PAULIS[letter] for letter in word), np.eye(1, dtype=np.complex128))
+    matrix = np.eye(1, dtype=np.complex128)
+    for letter in word:
+        matrix = np.asarray(np.kron(matrix, PAULIS[letter]))
+    return matrix
 
 
 def _controlled(unitary: Complex) -> Complex:
     return np.asarray(np.kron(np.diag([1, 0]), np.eye(2)) + np.kron(_ONE, unitary))
+
+
+def _phase(factor: complex) -> Complex:
+    return np.array([[1, 0], [0, factor]], dtype=np.complex128)
 
 
 _FIXED: dict[str, Complex] = {
@@ -43,10 +50,10 @@ _FIXED: dict[str, Complex] = {
     "x": PAULIS["X"],
     "y": PAULIS["Y"],
     "z": PAULIS["Z"],
-    "s": np.diag([1, 1j]),
-    "sdg": np.diag([1, -1j]),
-    "t": np.diag([1, np.exp(0.25j * np.pi)]),
-    "tdg": np.diag([1, np.exp(-0.25j * np.pi)]),
+    "s": _phase(1j),
+    "sdg": _phase(-1j),
+    "t": _phase(np.exp(0.25j * np.pi)),
+    "tdg": _phase(np.exp(-0.25j * np.pi)),
     "sx": (np.eye(2) * (1 + 1j) + PAULIS["X"] * (1 - 1j)) / 2,
     "sxdg": (np.eye(2) * (1 - 1j) + PAULIS["X"] * (1 + 1j)) / 2,
     "cx": _controlled(PAULIS["X"]),

@@ -48,7 +48,8 @@ def initial_parameters(
 def _mirror_images(circuit: Circuit) -> list[tuple[Gate, Gate]]:
     """Pairs of parametrised gates that face each other with nothing left between them."""
     stacks: list[list[Gate]] = [[] for _ in range(circuit.qubits)]
-    pairs, seen = [], set()
+    pairs: list[tuple[Gate, Gate]] = []
+    seen: set[int] = set()
     for gate in circuit.gates:
         tops = {id(stacks[q][-1]) if stacks[q] else None for q in gate.qubits}
         before = stacks[gate.qubits[0]][-1] if stacks[gate.qubits[0]] else None

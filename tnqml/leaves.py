@@ -142,8 +142,8 @@ def wire(
                     functions = trigonometric(np.array(number), piece.frequencies)
                     leaves.append(Leaf(np.tensordot(functions, piece.basis, 1), (), legs, place))
     open_legs = []
-    for qubit, (legs, ends) in enumerate(zip(wires.legs, final, strict=True)):
-        for leg, end in zip(legs, ends, strict=True):
+    for qubit, (ends_of_wire, ends) in enumerate(zip(wires.legs, final, strict=True)):
+        for leg, end in zip(ends_of_wire, ends, strict=True):
             place = (places[qubit], len(gates))
             if end is None:
                 held = fixed.get(leg)
@@ -171,23 +171,27 @@ _LONGEST_DENSE_ROTATION = 2
 
 
 def _elementary(form: Form, qubits: tuple[int, ...]) -> Iterator[tuple[Form, tuple[int, ...]]]:
-    """The gate itself, or for a long Pauli rotation: CX ladders around one RZ, in a turned basis."""
+    """The gate, or for a long Pauli rotation: CX ladders around one RZ, in a turned basis."""
     if form.kind != "pauli" or form.arity <= _LONGEST_DENSE_ROTATION:
         yield form, qubits
         return
-    one, two = (lambda kind: Form(kind, 1)), Form("cx", 2)
-    for qubit, letter in zip(qubits, form.word, strict=True):
-        yield from (
-            (one(kind), (qubit,)) for kind in {"X": "h", "Y": "sdg h", "Z": ""}[letter].split()
-        )
-    ladder = list(itertools.pairwise(qubits))
-    yield from ((two, pair) for pair in ladder)
-    yield one("rz"), qubits[-1:]
-    yield from ((two, pair) for pair in reversed(ladder))
-    for qubit, letter in zip(qubits, form.word, strict=True):
-        yield from (
-            (one(kind), (qubit,)) for kind in {"X": "h", "Y": "h s", "Z": ""}[letter].split()
-        )
+    ladder = [(Form("cx", 2), pair) for pair in itertools.pairwise(qubits)]
+    yield from _turned(form.word, qubits, _INTO_Z)
+    yield from ladder
+    yield Form("rz", 1), qubits[-1:]
+    yield from reversed(ladder)
+    yield from _turned(form.word, qubits, _OUT_OF_Z)
+
+
+_INTO_Z = {"X": ("h",), "Y": ("sdg", "h"), "Z": ()}
+_OUT_OF_Z = {"X": ("h",), "Y": ("h", "s"), "Z": ()}
+
+
+def _turned(
+    word: str, qubits: tuple[int, ...], kinds: Mapping[str, tuple[str, ...]]
+) -> Iterator[tuple[Form, tuple[int, ...]]]:
+    for qubit, letter in zip(qubits, word, strict=True):
+        yield from ((Form(kind, 1), (qubit,)) for kind in kinds[letter])
 
 
 def _fuse(leaves: Sequence[Leaf], output: frozenset[int]) -> list[Leaf]:

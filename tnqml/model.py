@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from contractions import ContractionTooLarge, Cost, Scaled, this_machine
+from tnqml import amplitudes, sampling
 from tnqml.circuit import Circuit
 from tnqml.errors import InputError, RouteError
 from tnqml.initial import Initial, initial_parameters
@@ -142,7 +143,7 @@ class DistributedModel(nn.Module):
         return self._choices[bucket, task]
 
     def _compare(self, batch: int, task: Task) -> RouteCost:
-        """The cheaper route; the tensor network is not planned where it could gain next to nothing."""
+        """The cheaper route; no network is planned where it could gain next to nothing."""
         if self._wanted_route != "auto":
             name: RouteName = "pauli" if self._wanted_route == "pauli" else "state"
             return RouteCost(name, self.route(name).cost(batch=batch, task=task), "as asked for")
@@ -251,6 +252,76 @@ class DistributedModel(nn.Module):
         task = Task(self.dtype, gradient=True, memory=self.memory)
         route = self.route(self._choose(len(x), task).route)
         return route.jacobian(self.theta, x, task=task, wanted=wanted)
+
+    def probabilities(
+        self,
+        x: Tensor,  # (batch, features)
+        *,
+        qubits: Sequence[int] | None = None,
+    ) -> Tensor:
+        """(batch, 2^k): the joint distribution of k qubits, by default of all.
+
+        Up to 12 qubits of a model of any width; more where a state vector fits. The first qubit
+        named is the most significant bit of the column.
+        """
+        x = self.check_input(x)
+        chosen = range(self.circuit.qubits) if qubits is None else qubits
+        return sampling.probabilities(
+            self.circuit, self.theta, x, qubits=chosen, memory=self.memory
+        )
+
+    def sample(
+        self,
+        x: Tensor,  # (batch, features)
+        *,
+        shots: int,
+        seed: int,
+        qubits: Sequence[int] | None = None,
+    ) -> Tensor:
+        """(batch, shots, k) of 0 and 1: outcomes of measuring k qubits, by default all.
+
+        Up to 12 qubits of a model of any width; more where a state vector fits.
+        """
+        generator = torch.Generator().manual_seed(seed)
+        with torch.no_grad():
+            distribution = self.probabilities(x, qubits=qubits)
+        return sampling.draw(distribution, shots=shots, generator=generator)
+
+    def amplitudes(
+        self,
+        x: Tensor,  # (batch, features)
+        bits: Tensor,  # (batch, qubits) or (qubits,) of 0 and 1
+    ) -> Scaled:
+        """(batch,) complex: <bits|phi(x)> row by row, as mantissa and logarithm of the modulus.
+
+        For shallow circuits of any width; ``mantissa * exp(log_scale)`` is the amplitude.
+        """
+        x = self.check_input(x)
+        if bits.shape[-1:] != (self.circuit.qubits,) or bits.shape[:-1] not in ((), (len(x),)):
+            raise InputError(
+                f"bits have shape {tuple(bits.shape)}; expected ({len(x)}, {self.circuit.qubits}) "
+                f"or ({self.circuit.qubits},)"
+            )
+        if bits.is_floating_point() or bits.is_complex() or ((bits != 0) & (bits != 1)).any():
+            raise InputError(f"bits are {bits.dtype} beyond 0 and 1; expected integers 0 and 1")
+        rows = bits.expand(len(x), -1)
+        return amplitudes.amplitudes(self.circuit, self.theta, x, rows, memory=self.memory)
+
+    def overlaps(
+        self,
+        x: Tensor,  # (batch, features)
+        other: Tensor,  # (batch, features)
+    ) -> Scaled:
+        """(batch,) complex: <phi(x)|phi(other)> row by row, as mantissa and logarithm.
+
+        For shallow circuits of any width; the square of the modulus is the fidelity kernel.
+        """
+        x, other = self.check_input(x), self.check_input(other)
+        if x.shape != other.shape:
+            raise InputError(
+                f"x has shape {tuple(x.shape)}, other {tuple(other.shape)}; expected the same"
+            )
+        return amplitudes.overlaps(self.circuit, self.theta, x, other, memory=self.memory)
 
     def extra_repr(self) -> str:
         """What `print(model)` shows."""

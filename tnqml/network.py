@@ -17,9 +17,13 @@ from tnqml.evaluation import Evaluator
 from tnqml.expansion import fits_pauli_picture, ket_pieces, pauli_pieces
 from tnqml.leaves import wire
 
-_BITS = {"I": (0, 0), "Z": (0, 1), "X": (1, 0), "Y": (1, 1)}
-_CONES, _BATCH = "cones", "batch"
 OPEN = "open"
+CLOSED = "closed"
+_ENDS: dict[str, dict[str, tuple[int | None, ...]]] = {
+    "pauli": {"I": (0, 0), "Z": (0, 1), "X": (1, 0), "Y": (1, 1), OPEN: (0, None)},
+    "ket": {CLOSED: (0,), OPEN: (None,)},
+}
+_CONES, _BATCH = "cones", "batch"
 
 Result = TypeVar("Result")
 
@@ -58,9 +62,9 @@ class ConeNetwork:
     """The network of all light cones of one structure; they are stacked on one axis.
 
     Args:
-        cones: with equal keys. Their letters say how each qubit of the string ends: a Pauli, or
-            `OPEN` for a marginal (Pauli picture: the z bit stays open) or an amplitude (ket
-            picture: the bit stays open). Qubits without a letter end in the identity.
+        cones: with equal keys. Their letters say how each qubit of the string ends. Pauli picture:
+            in a Pauli, or `OPEN`, the z bit open, for a marginal; qubits without a letter end in
+            the identity. Ket picture: `CLOSED`, in <0|, or `OPEN`; every qubit has one.
         picture: "pauli" or "ket".
 
     Raises:
@@ -83,10 +87,7 @@ class ConeNetwork:
         ends: list[tuple[int | None, ...]] = []
         for name in range(len(first.qubits)):
             letter = letters[name] if name < len(letters) else "I"
-            if picture == "ket":
-                ends.append((None,))
-            else:
-                ends.append((0, None) if letter == OPEN else _BITS[letter])
+            ends.append(_ENDS[picture][letter])
         wired = wire(
             gates,
             pauli_pieces if picture == "pauli" else ket_pieces,
@@ -95,29 +96,16 @@ class ConeNetwork:
             places=[int(place) for place in arrangement],
         )
         self.leaves, self.open_legs = wired.leaves, wired.open_legs
+        self._open_places = [(int(place), len(gates)) for place in arrangement]
         kinds = [gate[2] for gate in gates if gate[2] in {"feature", "parameter"}]
-        self._slots = {
-            kind: torch.tensor(
-                [
-                    [cone.slots[k] for cone in self.cones]
-                    for k, own in enumerate(kinds)
-                    if own == kind
-                ],
-                dtype=torch.int64,
-            ).reshape(-1, len(self.cones))
-            for kind in ("parameter", "feature")
-        }
-        self._scales = {
-            kind: torch.tensor(
-                [
-                    [cone.scales[k] for cone in self.cones]
-                    for k, own in enumerate(kinds)
-                    if own == kind
-                ],
-                dtype=torch.float64,
-            ).reshape(-1, len(self.cones))
-            for kind in ("parameter", "feature")
-        }
+        self._slots, self._scales = {}, {}
+        for kind in ("parameter", "feature"):
+            mine = [k for k, own in enumerate(kinds) if own == kind]
+            shape = (len(mine), len(self.cones))
+            slots = [[cone.slots[k] for cone in self.cones] for k in mine]
+            scales = [[cone.scales[k] for cone in self.cones] for k in mine]
+            self._slots[kind] = torch.tensor(slots, dtype=torch.int64).reshape(shape)
+            self._scales[kind] = torch.tensor(scales, dtype=torch.float64).reshape(shape)
         self._evaluators: dict[tuple[torch.dtype, torch.device], Evaluator] = {}
         self._plans: dict[tuple[int, int, Task], Plan] = {}
 
@@ -161,7 +149,8 @@ class ConeNetwork:
             selected=task.selected,
         )
         places = [leaf.place for leaf in self.leaves]
-        places += [places[0]] * (len(structure.inputs) - len(places))
+        if task.selected:
+            places += self._open_places
         forwards = sorted(range(len(places)), key=lambda k: places[k])
         backwards = sorted(range(len(places)), key=lambda k: (places[k][0], -places[k][1]))
         plan = contractions.plan(
@@ -250,7 +239,10 @@ class ConeNetwork:
         task: Task,
         kind: Literal["parameter", "feature"],
     ) -> tuple[Tensor, Tensor]:
-        """Which entry each angle reads, (slots, cones), and d value / d entry, (slots, cones, batch)."""
+        """Which entry each angle reads, and the derivative of the value by that entry.
+
+        Of shapes (slots, cones) and (slots, cones, batch).
+        """
         chunk = self.chunk(batch=len(features), task=task)
         rows = []
         for first in range(0, len(self.cones), chunk.cones):

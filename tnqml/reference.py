@@ -57,7 +57,7 @@ def small_matrix(gate: Gate, angle: float) -> Complex:
         return _if_one(_rotation(kind[2:].upper(), angle))
     phase = np.diag([1, np.exp(1j * angle)])
     root_of_x = np.array([[1 + 1j, 1 - 1j], [1 - 1j, 1 + 1j]]) / 2
-    known: dict[str, Complex] = {
+    known: dict[str, NDArray[np.generic]] = {
         "p": phase,
         "cp": _if_one(phase),
         "h": np.array([[1, 1], [1, -1]], dtype=complex) / np.sqrt(2),
@@ -76,7 +76,7 @@ def small_matrix(gate: Gate, angle: float) -> Complex:
         "swap": _SWAP,
         "iswap": _SWAP @ np.diag([1, 1j, 1j, 1]),
     }
-    return known[kind]
+    return known[kind].astype(complex)
 
 
 def full_matrix(matrix: Complex, qubits: Sequence[int], count: int) -> Complex:

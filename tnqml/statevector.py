@@ -109,7 +109,7 @@ def cost(
     gradient: bool,
     machine: Machine,
 ) -> Cost:
-    """What simulating a batch is predicted to cost; a reverse pass keeps the state of every gate."""
+    """What a batch is predicted to cost; a reverse pass keeps the state after every gate."""
     name = str(complex_dtype(dtype)).removeprefix("torch.")
     entries = float(batch) * 2.0**circuit.qubits
     operations = sum(8 * entries * 2**gate.form.arity for gate in circuit.gates)
