@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from studies import expressivity, width
 from studies.errors import UnknownStudy
 from studies.study import Study
 
-_ALL: tuple[Study[Any], ...] = ()
+_ALL: tuple[Study[Any], ...] = (expressivity.STUDY, width.STUDY)
 
 STUDIES: Mapping[str, Study[Any]] = {study.name: study for study in _ALL}
 

@@ -21,9 +21,9 @@ class StoreError(StudyError):
     """A store of results cannot be opened, read, written or locked."""
 
 
-class UnknownPreset(StudyError):  # noqa: N818 - says what is wrong, as `UnknownStudy` does
+class UnknownPreset(StudyError):
     """A study has no preset of this name; the message lists those that it has."""
 
 
-class UnknownStudy(StudyError):  # noqa: N818 - the name that callers were promised
+class UnknownStudy(StudyError):
     """No study has this name; the message lists those that exist."""

@@ -8,7 +8,6 @@ from typing import Literal
 import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import unitary_group
 
 from tnqml.circuit import Circuit, Split
 from tnqml.errors import CircuitError
@@ -235,6 +234,8 @@ def haar(
     """
     if uploads not in {"diagonal", "qubitwise"}:
         raise CircuitError(f"uploads is {uploads!r}; expected 'diagonal' or 'qubitwise'")
+    from scipy.stats import unitary_group  # slow to import
+
     generator = np.random.default_rng(seed)
     everyone = tuple(range(qubits))
 

@@ -64,15 +64,21 @@ _FIXED: dict[str, Complex] = {
 }
 """Gates without an angle, by name: their unitary."""
 
+
+def _projected(pauli: Complex) -> Complex:
+    """A Pauli on the second qubit where the first is 1."""
+    return np.asarray(np.kron(_ONE, pauli))
+
+
 _GENERATORS: dict[str, Complex] = {
     "rx": PAULIS["X"] / 2,
     "ry": PAULIS["Y"] / 2,
     "rz": PAULIS["Z"] / 2,
     "p": -_ONE,
-    "crx": np.kron(_ONE, PAULIS["X"]) / 2,
-    "cry": np.kron(_ONE, PAULIS["Y"]) / 2,
-    "crz": np.kron(_ONE, PAULIS["Z"]) / 2,
-    "cp": -np.kron(_ONE, _ONE),
+    "crx": _projected(PAULIS["X"]) / 2,
+    "cry": _projected(PAULIS["Y"]) / 2,
+    "crz": _projected(PAULIS["Z"]) / 2,
+    "cp": -_projected(_ONE),
     "rxx": pauli_matrix("XX") / 2,
     "ryy": pauli_matrix("YY") / 2,
     "rzz": pauli_matrix("ZZ") / 2,

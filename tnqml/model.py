@@ -8,8 +8,10 @@ from torch import Tensor, nn
 
 from contractions import ContractionTooLarge, Cost, Scaled, this_machine
 from tnqml import amplitudes, sampling
-from tnqml.circuit import Circuit
+from tnqml.circuit import Circuit, Message
+from tnqml.cone import Wires, light_cone
 from tnqml.errors import InputError, RouteError
+from tnqml.gates import Gate
 from tnqml.initial import Initial, initial_parameters
 from tnqml.network import Task
 from tnqml.observables import Observable
@@ -44,6 +46,23 @@ class RouteCost:
     def __str__(self) -> str:
         """One line for people."""
         return f"route {self.route!r} ({self.reason}): {self.cost}"
+
+
+@dataclass(frozen=True)
+class LightCone:
+    """What an observable can feel of a circuit.
+
+    Attributes:
+        qubits: of its gates and of the observable.
+        features: the entries of the input that reach it.
+        uploads: how many gates read a feature.
+        messages: what crosses between the parties if only these gates are run.
+    """
+
+    qubits: tuple[int, ...]
+    features: frozenset[int]
+    uploads: int
+    messages: tuple[Message, ...]
 
 
 class DistributedModel(nn.Module):
@@ -252,6 +271,28 @@ class DistributedModel(nn.Module):
         task = Task(self.dtype, gradient=True, memory=self.memory)
         route = self.route(self._choose(len(x), task).route)
         return route.jacobian(self.theta, x, task=task, wanted=wanted)
+
+    def light_cones(self) -> tuple[LightCone, ...]:
+        """For every observable what its light cone holds, and what it alone would communicate."""
+        wires = Wires(self.circuit)
+        cones = []
+        for observable in self.observables:
+            kept: dict[int, Gate] = {}
+            for _, string in observable.terms:
+                letters = dict(string)
+                kept |= {id(gate): gate for gate in light_cone(wires, letters)}
+            gates = [gate for gate in self.circuit.gates if id(gate) in kept]
+            cones.append(
+                LightCone(
+                    qubits=tuple(
+                        sorted({q for g in gates for q in g.qubits} | {*observable.qubits})
+                    ),
+                    features=frozenset(g.slot for g in gates if g.source == "feature"),
+                    uploads=sum(g.source == "feature" for g in gates),
+                    messages=self.circuit.cone_messages(gates, observable.qubits),
+                )
+            )
+        return tuple(cones)
 
     def probabilities(
         self,
