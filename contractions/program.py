@@ -1,20 +1,15 @@
-"""A path lowered to a flat list of steps over torch tensors, all layouts decided beforehand."""
+"""A lowered path run over torch tensors, forwards and in reverse."""
 
-import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from contractions.lowering import Lowered, Order
 from contractions.network import Network
-from contractions.tree import Path, Product, leaf_legs, products
-
-_RESCALE_EVERY = 16
-
-Order = tuple[int, ...]
-"""Indices in the order of a tensor's axes."""
+from contractions.steps import product
+from contractions.tree import Path
 
 
 class Scaled(NamedTuple):
@@ -30,82 +25,11 @@ class Scaled(NamedTuple):
     log_scale: Tensor
 
 
-@dataclass(frozen=True, slots=True)
-class _Layout:
-    """How a tensor becomes a 3-dimensional operand: view, permute, reshape, transpose."""
-
-    view: tuple[int, ...]
-    order: tuple[int, ...]
-    shape: tuple[int, int, int]
-    transpose: bool
-
-    def __call__(self, tensor: Tensor) -> Tensor:
-        if len(self.order) > 1:
-            tensor = tensor.reshape(self.view).permute(self.order)
-        tensor = tensor.reshape(self.shape)
-        return tensor.transpose(1, 2) if self.transpose else tensor
-
-
-@dataclass(frozen=True, slots=True)
-class _Step:
-    """One product ``c[g, m, n] = sum_k a[g, m, k] b[g, k, n]`` and where it takes a and b from."""
-
-    left: int
-    right: int
-    left_layout: _Layout
-    right_layout: _Layout
-    summed: int
-    rows: int
-    columns: int
-
-    def __call__(self, left: Tensor, right: Tensor) -> Tensor:
-        a, b = self.left_layout(left), self.right_layout(right)
-        if self.summed == 1:
-            return a * b
-        if self.rows == 1 and self.columns == 1:
-            return (a.transpose(1, 2) * b).sum(1)
-        return torch.bmm(a, b)
-
-
-@dataclass(frozen=True, slots=True)
-class _Rescale:
-    """Where a scaled contraction divides by the largest modulus, one for each entry of `lead`."""
-
-    lead: Order
-    shape: tuple[int, int]
-
-
-@dataclass(frozen=True)
-class _Consumer:
-    """What the next step does with a tensor: `other` is its partner, `step` its number."""
-
-    step: int
-    other: frozenset[int]
-    output: frozenset[int]
-    summed_at: dict[int, int]
-
-    def kind(self, index: int) -> str:
-        """Whether the next step keeps the index shared, sums it, or passes it on."""
-        if index not in self.other:
-            return "free"
-        return "summed" if self.summed_at.get(index) == self.step else "shared"
-
-    def rank(self, index: int) -> tuple[int, float, int]:
-        """Leading first: the output, what the next step keeps shared, then what lives longest."""
-        group = 0 if index in self.output else 1 if self.kind(index) == "shared" else 2
-        return group, -self.summed_at.get(index, math.inf), index
-
-    def takes(self, order: Order) -> bool:
-        """Whether the next step can take a tensor of this order without a permuted copy."""
-        kinds = [self.kind(index) for index in order]
-        blocks = [
-            kind for place, kind in enumerate(kinds) if place == 0 or kinds[place - 1] != kind
-        ]
-        return blocks == sorted(set(blocks), key=blocks.index) and "shared" not in blocks[1:]
-
-
 class Program:
-    """The steps of one path for fixed sizes; differentiable, and usable under `torch.func`.
+    """The steps of one path for fixed sizes.
+
+    Differentiable: first derivatives by a reverse pass of its own, higher ones and those under
+    `torch.func` by autograd through the steps.
 
     Args:
         network: what is contracted.
@@ -114,153 +38,92 @@ class Program:
 
     def __init__(self, network: Network, path: Path) -> None:
         self._inputs, self._output, self._sizes = network.numbered
-        self._orders = [
-            tuple(dict.fromkeys(index for index in term if index in kept))
-            for term, kept in zip(self._inputs, leaf_legs(network), strict=True)
-        ]
-        self._steps: list[tuple[_Step, _Rescale | None]] = []
-        self._lower(list(products(network, path)))
+        lowered = Lowered(network, path)
+        self._orders, self._steps = lowered.orders, lowered.steps
         final = self._orders[-1]
         self._final_view = tuple(self._sizes[index] for index in final)
         self._final_order = tuple(final.index(index) for index in self._output)
 
-    def _size(self, legs: Iterable[int]) -> int:
-        return math.prod(self._sizes[index] for index in legs)
+    def run(self, arrays: Sequence[Tensor]) -> Tensor:
+        """The contracted network; axes as the network's output."""
+        return self._finish(self._run(arrays, scaled=False)[0])
 
-    def _lower(self, todo: Sequence[Product]) -> None:
-        leaves, output = len(self._inputs), frozenset(self._output)
-        summed_at: dict[int, int] = {}
-        consumers: dict[int, _Consumer] = {}
-        for number, product in enumerate(todo):
-            for index in (product.left_legs | product.right_legs) - product.legs:
-                summed_at[index] = number
-            for node, other in (
-                (product.left, product.right_legs),
-                (product.right, product.left_legs),
-            ):
-                consumers[node] = _Consumer(number, other, output, summed_at)
-        last = _Consumer(len(todo), frozenset(), output, summed_at)
-        unscaled = [1] * leaves
-        for number, product in enumerate(todo):
-            step, order = self._lower_product(product, consumers.get(leaves + number, last))
-            self._orders.append(order)
-            unscaled.append(unscaled[product.left] + unscaled[product.right])
-            rescale = None
-            if unscaled[-1] >= _RESCALE_EVERY:
-                unscaled[-1] = 0
-                first = next(
-                    (p for p, index in enumerate(order) if index not in output), len(order)
-                )
-                rescale = _Rescale(
-                    order[:first], (self._size(order[:first]), self._size(order[first:]))
-                )
-            self._steps.append((step, rescale))
+    def run_scaled(self, arrays: Sequence[Tensor]) -> Scaled:
+        """The contracted network as mantissa and logarithm, rescaled along the way."""
+        last, log_scale = self._run(arrays, scaled=True)
+        flat = self._finish(last)
+        mantissa, logarithm = _normalise(flat.reshape(-1, 1))
+        return Scaled(mantissa.reshape(flat.shape), log_scale + logarithm.reshape(flat.shape))
 
-    def _lower_product(self, product: Product, consumer: _Consumer) -> tuple[_Step, Order]:
-        """The step of a product, and the order of its result's indices."""
-        large, small = product.left, product.right
-        if self._size(product.left_legs) < self._size(product.right_legs):
-            large, small = small, large
-        ours, theirs = self._orders[large], self._orders[small]
-        common = set(ours) & set(theirs)
-        shared = tuple(index for index in ours if index in common & product.legs)
-        summed = tuple(index for index in ours if index in common - product.legs)
-        rows = tuple(index for index in ours if index not in common)
-        columns = tuple(index for index in theirs if index not in common)
-        if ours not in (shared + rows + summed, shared + summed + rows):
-            shared = tuple(sorted(shared, key=consumer.rank))
-            rows = tuple(sorted(rows, key=consumer.rank))
-            large_order = shared + rows + summed
-        else:
-            large_order = ours
-        if theirs in (shared + summed + columns, shared + columns + summed):
-            small_order = theirs
-        else:
-            columns = tuple(sorted(columns, key=consumer.rank))
-            small_order = shared + summed + columns
-        node = {
-            "large": (large, ours, large_order, rows),
-            "small": (small, theirs, small_order, columns),
-        }
-        first, second = node["large"], node["small"]
-        if not consumer.takes(shared + rows + columns) and consumer.takes(shared + columns + rows):
-            first, second = second, first
-        step = _Step(
-            left=first[0],
-            right=second[0],
-            left_layout=self._layout(*first[1:], shared, summed, rows_lead=True),
-            right_layout=self._layout(*second[1:], shared, summed, rows_lead=False),
-            summed=self._size(summed),
-            rows=self._size(first[3]),
-            columns=self._size(second[3]),
-        )
-        return step, shared + first[3] + second[3]
-
-    def _layout(
-        self,
-        have: Order,
-        want: Order,
-        free: Order,
-        shared: Order,
-        summed: Order,
-        *,
-        rows_lead: bool,
-    ) -> _Layout:
-        """The layout of an operand that lies in order `have` and is brought to order `want`."""
-        sizes = (self._size(shared), self._size(free), self._size(summed))
-        free_first = want == shared + free + summed
-        shape = sizes if free_first else (sizes[0], sizes[2], sizes[1])
-        blocks: list[list[int]] = []
-        for index in have:  # neighbours that stay neighbours move as one axis
-            if blocks and want.index(index) == want.index(blocks[-1][-1]) + 1:
-                blocks[-1].append(index)
-            else:
-                blocks.append([index])
-        order = sorted(range(len(blocks)), key=lambda block: want.index(blocks[block][0]))
-        return _Layout(
-            view=tuple(self._size(block) for block in blocks),
-            order=tuple(order),
-            shape=shape,
-            transpose=free_first != rows_lead,
-        )
-
-    def _leaves(self, arrays: Sequence[Tensor]) -> list[Tensor | None]:
-        """The tensors with repeated indices taken as diagonals and lonely ones summed."""
-        return [
+    def _run(self, arrays: Sequence[Tensor], *, scaled: bool) -> tuple[Tensor, Tensor]:
+        leaves = [
             array if term == order else torch.einsum(array, _local(term, term), _local(term, order))
             for array, term, order in zip(arrays, self._inputs, self._orders, strict=False)
+        ]
+        recorded = torch.is_grad_enabled() and any(leaf.requires_grad for leaf in leaves)
+        if recorded and self._steps and torch._C._functorch.maybe_current_level() is None:
+            last, log_scale = _Contraction.apply(self, scaled, *leaves)  # type: ignore[no-untyped-call]
+            return last, log_scale
+        return self.forward(leaves, scaled=scaled, tape=None)
+
+    def forward(
+        self, leaves: Sequence[Tensor], *, scaled: bool, tape: list[Tensor] | None
+    ) -> tuple[Tensor, Tensor]:
+        """The last node and the logarithm of its scale; what `reverse` needs goes on the tape."""
+        nodes: list[Any] = list(leaves)
+        log_scale = torch.zeros(
+            [self._sizes[index] for index in self._output] if scaled else (),
+            dtype=leaves[0].real.dtype if leaves[0].is_complex() else leaves[0].dtype,
+            device=leaves[0].device,
+        )
+        for step, rescale in self._steps:
+            a, b = step.left_layout(nodes[step.left]), step.right_layout(nodes[step.right])
+            nodes[step.left] = nodes[step.right] = None  # its memory can go
+            result = product(a, b)
+            if tape is not None:
+                tape += [a, b]
+            if scaled and rescale is not None:
+                scale = _scale(result.reshape(rescale.shape))
+                result = result.reshape(rescale.shape) / scale
+                log_scale = log_scale + self._spread(scale.log(), rescale.lead)
+                if tape is not None:
+                    tape.append(scale)
+            nodes.append(result)
+        return nodes[-1], log_scale
+
+    def reverse(
+        self, cotangent: Tensor, tape: Sequence[Tensor], *, scaled: bool, wanted: Sequence[bool]
+    ) -> list[Tensor | None]:
+        """The cotangent of every leaf that is wanted, from that of the last node."""
+        needed = list(wanted)
+        for step, _ in self._steps:
+            needed.append(needed[step.left] or needed[step.right])
+        cotangents: list[Any] = [None] * len(self._orders)
+        cotangents[-1] = cotangent
+        place = len(tape)
+        for node in range(len(self._orders) - 1, len(wanted) - 1, -1):
+            step, rescale = self._steps[node - len(wanted)]
+            current, cotangents[node] = cotangents[node], None
+            if scaled and rescale is not None:
+                place -= 1
+                current = None if current is None else current.reshape(rescale.shape) / tape[place]
+            place -= 2
+            if current is None:
+                continue
+            current = current.reshape(step.shape)
+            if needed[step.left]:
+                cotangents[step.left] = step.pull_left(current, tape[place + 1])
+            if needed[step.right]:
+                cotangents[step.right] = step.pull_right(current, tape[place])
+        return [
+            None
+            if cotangents[leaf] is None
+            else cotangents[leaf].reshape([self._sizes[index] for index in self._orders[leaf]])
+            for leaf in range(len(wanted))
         ]
 
     def _finish(self, tensor: Tensor) -> Tensor:
         return tensor.reshape(self._final_view).permute(self._final_order)
-
-    def run(self, arrays: Sequence[Tensor]) -> Tensor:
-        """The contracted network; axes as the network's output."""
-        nodes = self._leaves(arrays)
-        for step, _ in self._steps:
-            nodes.append(step(*_take(nodes, step)))
-        result = nodes[-1]
-        assert result is not None  # noqa: S101 - the last node has no consumer
-        return self._finish(result)
-
-    def run_scaled(self, arrays: Sequence[Tensor]) -> Scaled:
-        """The contracted network as mantissa and logarithm, rescaled along the way."""
-        nodes = self._leaves(arrays)
-        real = arrays[0].real.dtype if arrays[0].is_complex() else arrays[0].dtype
-        log_scale = torch.zeros(
-            [self._sizes[index] for index in self._output], dtype=real, device=arrays[0].device
-        )
-        for step, rescale in self._steps:
-            result = step(*_take(nodes, step))
-            if rescale is not None:
-                result, logarithm = _normalise(result.reshape(rescale.shape))
-                log_scale = log_scale + self._spread(logarithm, rescale.lead)
-            nodes.append(result)
-        final = nodes[-1]
-        assert final is not None  # noqa: S101 - the last node has no consumer
-        flat = self._finish(final)
-        mantissa, logarithm = _normalise(flat.reshape(-1, 1))
-        return Scaled(mantissa.reshape(flat.shape), log_scale + logarithm.reshape(flat.shape))
 
     def _spread(self, values: Tensor, legs: Order) -> Tensor:
         """Values over `legs`, shaped to broadcast against the output."""
@@ -278,16 +141,45 @@ def _local(term: Sequence[int], order: Sequence[int]) -> list[int]:
     return [names[index] for index in order]
 
 
-def _take(nodes: list[Tensor | None], step: _Step) -> tuple[Tensor, Tensor]:
-    """The operands of a step, forgotten by the list so that their memory can go."""
-    left, right = nodes[step.left], nodes[step.right]
-    assert left is not None and right is not None  # noqa: S101, PT018 - each is used once
-    nodes[step.left] = nodes[step.right] = None
-    return left, right
+def _scale(rows: Tensor) -> Tensor:
+    """The largest modulus of each row, (rows, 1), held constant; 1 for a row of zeros."""
+    largest = rows.detach().abs().amax(1, keepdim=True)
+    return torch.where(largest > 0, largest, 1)
 
 
-def _normalise(tensor: Tensor) -> tuple[Tensor, Tensor]:
-    """Rows divided by their largest modulus, and its logarithm; a zero row keeps its zeros."""
-    scale = tensor.detach().abs().amax(1, keepdim=True)
-    scale = torch.where(scale > 0, scale, 1)
-    return tensor / scale, scale.log()
+def _normalise(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Rows divided by their largest modulus, and its logarithm."""
+    scale = _scale(rows)
+    return rows / scale, scale.log()
+
+
+class _Contraction(torch.autograd.Function):
+    """A program as one node of autograd's graph.
+
+    The operands of every step are kept by `save_for_backward`, so that checkpoints see them.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, program: Program, scaled: bool, *leaves: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        tape: list[Tensor] = []
+        last, log_scale = program.forward(leaves, scaled=scaled, tape=tape)
+        ctx.program, ctx.scaled, ctx.leaves = program, scaled, len(leaves)
+        ctx.save_for_backward(*leaves, *tape)
+        ctx.mark_non_differentiable(log_scale)
+        return last, log_scale
+
+    @staticmethod
+    def backward(ctx: Any, cotangent: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
+        saved, wanted = ctx.saved_tensors, ctx.needs_input_grad[2:]
+        leaves, tape = saved[: ctx.leaves], saved[ctx.leaves :]
+        if not torch.is_grad_enabled():
+            found = ctx.program.reverse(cotangent, tape, scaled=ctx.scaled, wanted=wanted)
+            return (None, None, *found)
+        last, _ = ctx.program.forward(leaves, scaled=ctx.scaled, tape=None)
+        chosen = [leaf for leaf, is_wanted in zip(leaves, wanted, strict=True) if is_wanted]
+        gradients = iter(
+            torch.autograd.grad(last, chosen, cotangent, create_graph=True, allow_unused=True)
+        )
+        return (None, None, *(next(gradients) if is_wanted else None for is_wanted in wanted))

@@ -6,6 +6,7 @@ from tnqml.errors import CircuitError, InputError, RouteError, StorageError, Tnq
 from tnqml.gates import KINDS, Gate
 from tnqml.model import DistributedModel, RouteCost
 from tnqml.observables import Observable, X, Y, Z, parity, pauli, projector
+from tnqml.storage import load, save
 
 __all__ = [
     "KINDS",
@@ -24,7 +25,9 @@ __all__ = [
     "Y",
     "Z",
     "ansatz",
+    "load",
     "parity",
     "pauli",
     "projector",
+    "save",
 ]

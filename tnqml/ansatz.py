@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Literal
 
@@ -15,8 +16,13 @@ from tnqml.gates import Gate
 
 Edges = Sequence[tuple[int, int]]
 Frequencies = Literal["independent", "equal", "exponential"]
+Encoding = Literal["phase", "angle"]
+Start = Literal["plus", "zero"]
+
+_UPLOADS = {"phase": "rz", "angle": "ry"}
 
 _TWO = ("alice", "bob")
+_SMALLEST_RING = 3
 
 
 def from_graph(
@@ -27,15 +33,15 @@ def from_graph(
     parties: Sequence[str] = _TWO,
     split: Split = "layers",
     reupload: bool = True,
-    start: Literal["plus", "zero"] = "plus",
+    encoding: Encoding = "phase",
+    start: Start = "plus",
 ) -> Circuit:
     """A layered circuit whose CZ gates lie on the edges of a graph with nodes 0, 1, ..., n - 1.
 
     The edges are coloured so that each colour is a set of gates that can act at once, and the
     colours are dealt to the parties in turn. In each layer every party in turn rotates every qubit
     by a parameter (RY, the next party RX, and so on) and then applies the CZ gates of its colours.
-    Before that, in the first `uploads` layers, the first party uploads a feature on every qubit by
-    an RZ.
+    Before that, in the first `uploads` layers, the first party uploads a feature on every qubit.
 
     Args:
         graph: its nodes are the qubits; numbers in order matter, they are the sweep of the planner.
@@ -45,8 +51,10 @@ def from_graph(
         split: "layers": each party acts on the whole register in turn. "qubits": each party holds a
             contiguous block of qubits, and a gate belongs to who holds its first qubit.
         reupload: whether every upload repeats the same n features, or has n of its own.
-        start: "plus": a Hadamard on every qubit first, without which the first upload does nothing
-            ("zero"), as RZ on |0> is a phase.
+        encoding: "phase" uploads by RZ, "angle" by RY. For amplitude encoding use no uploads and
+            `Circuit.on_amplitudes`.
+        start: "plus": a Hadamard on every qubit first; "zero": none, and then the first upload by
+            RZ does nothing, as it is a phase of |0>.
 
     Raises:
         CircuitError: the graph's nodes, or a number, are not as above.
@@ -57,19 +65,21 @@ def from_graph(
             "the nodes of the graph are not 0, 1, ..., n - 1; use "
             "networkx.convert_node_labels_to_integers"
         )
-    line = nx.line_graph(graph)
-    colours = nx.greedy_color(line, strategy="largest_first")
-    rounds: list[list[tuple[int, int]]] = [[] for _ in range(max(colours.values(), default=-1) + 1)]
+    if any(a == b for a, b in graph.edges):
+        raise CircuitError("the graph has an edge from a node to itself; remove it")
+    colours = nx.greedy_color(nx.line_graph(graph), strategy="DSATUR")
+    rounds: dict[int, list[tuple[int, int]]] = defaultdict(list)
     for edge, colour in colours.items():
         rounds[colour].append((min(edge), max(edge)))
     return _layered(
         qubits,
-        [sorted(pairs) for pairs in rounds],
+        sorted(sorted(pairs) for pairs in rounds.values()),
         layers=layers,
         uploads=uploads,
         parties=parties,
         split=split,
         reupload=reupload,
+        encoding=encoding,
         start=start,
     )
 
@@ -83,7 +93,8 @@ def _layered(
     parties: Sequence[str],
     split: Split,
     reupload: bool,
-    start: Literal["plus", "zero"],
+    encoding: Encoding,
+    start: Start,
 ) -> Circuit:
     uploads = layers if uploads is None else uploads
     if layers < 1 or not 0 <= uploads <= layers:
@@ -95,6 +106,8 @@ def _layered(
         raise CircuitError(f"parties are {tuple(parties)}; expected distinct names, at least one")
     if start not in {"plus", "zero"}:
         raise CircuitError(f"start is {start!r}; expected 'plus' or 'zero'")
+    if encoding not in _UPLOADS:
+        raise CircuitError(f"encoding is {encoding!r}; expected 'phase' or 'angle'")
 
     def owner(turn: int, qubit: int) -> str:
         return parties[turn if split == "layers" else qubit * len(parties) // qubits]
@@ -107,7 +120,7 @@ def _layered(
         if layer < uploads:
             first = 0 if reupload else layer * qubits
             gates += [
-                Gate("rz", qubit, feature=first + qubit, party=owner(0, qubit))
+                Gate(_UPLOADS[encoding], qubit, feature=first + qubit, party=owner(0, qubit))
                 for qubit in range(qubits)
             ]
         for turn in range(len(parties)):
@@ -129,7 +142,8 @@ def brickwork(
     parties: Sequence[str] = _TWO,
     split: Split = "layers",
     reupload: bool = True,
-    start: Literal["plus", "zero"] = "plus",
+    encoding: Encoding = "phase",
+    start: Start = "plus",
 ) -> Circuit:
     """A chain: CZ on the even bonds by the first party, on the odd bonds by the second.
 
@@ -149,35 +163,16 @@ def brickwork(
         parties=parties,
         split=split,
         reupload=reupload,
+        encoding=encoding,
         start=start,
     )
 
 
-def ring(
-    qubits: int,
-    *,
-    layers: int,
-    uploads: int | None = None,
-    parties: Sequence[str] = _TWO,
-    split: Split = "layers",
-    reupload: bool = True,
-    start: Literal["plus", "zero"] = "plus",
-) -> Circuit:
-    """A brickwork closed to a ring, of an even number of qubits; arguments as `from_graph`."""
-    if qubits < 4 or qubits % 2:
-        raise CircuitError(f"a ring of {qubits} qubits; expected an even number of at least 4")
-    even = [(qubit, qubit + 1) for qubit in range(0, qubits, 2)]
-    odd = [(qubit, (qubit + 1) % qubits) for qubit in range(1, qubits, 2)]
-    return _layered(
-        qubits,
-        [even, odd],
-        layers=layers,
-        uploads=uploads,
-        parties=parties,
-        split=split,
-        reupload=reupload,
-        start=start,
-    )
+def ring(qubits: int) -> "nx.Graph[int]":
+    """The graph of a closed chain; for `from_graph`."""
+    if qubits < _SMALLEST_RING:
+        raise CircuitError(f"a ring of {qubits} qubits; expected at least {_SMALLEST_RING}")
+    return nx.cycle_graph(qubits)
 
 
 def grid(rows: int, columns: int) -> "nx.Graph[int]":
@@ -294,4 +289,9 @@ def mirrored(circuit: Circuit) -> Circuit:
     """
     count = circuit.parameters
     mirror = [gate.dagger().shifted(parameters=count) for gate in reversed(circuit.gates)]
-    return Circuit(circuit.qubits, (*circuit.gates, *mirror), split=circuit.split)
+    return Circuit(
+        circuit.qubits,
+        (*circuit.gates, *mirror),
+        amplitudes=circuit.amplitudes,
+        split=circuit.split,
+    )

@@ -110,6 +110,13 @@ class Circuit:
             self.qubits, self.gates + other.gates, amplitudes=self.amplitudes, split=self.split
         )
 
+    def on_amplitudes(self, amplitudes: int) -> "Circuit":
+        """The same gates acting on amplitude-encoded data instead of |0...0>.
+
+        Features that gates read keep their places; the state is read from the first `amplitudes`.
+        """
+        return Circuit(self.qubits, self.gates, amplitudes=amplitudes, split=self.split)
+
     def check(self, observable: Observable) -> None:
         """Refuse an observable on a qubit that the circuit does not have."""
         if not isinstance(observable, Observable):

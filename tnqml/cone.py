@@ -106,6 +106,15 @@ class Cone:
     gates: tuple[Gate, ...]
 
 
+_SYMMETRIC = {"cz", "swap", "iswap", "cp", "rxx", "ryy", "rzz"}
+
+
+def _named(gate: Gate, names: Mapping[int, int]) -> tuple[int, ...]:
+    """A gate's qubits by name, sorted where their order makes no difference."""
+    named = tuple(names[qubit] for qubit in gate.qubits)
+    return tuple(sorted(named)) if gate.kind in _SYMMETRIC else named
+
+
 def canonical(gates: Sequence[Gate], letters: Mapping[int, str]) -> Cone:
     """The cone with gates in an order, and qubits with names, that depend on structure alone.
 
@@ -140,7 +149,7 @@ def canonical(gates: Sequence[Gate], letters: Mapping[int, str]) -> Cone:
             tuple(
                 (
                     gate.form,
-                    tuple(names[qubit] for qubit in gate.qubits),
+                    _named(gate, names),
                     gate.source,
                     gate.value if gate.source == "angle" else 0.0,
                 )

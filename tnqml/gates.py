@@ -222,6 +222,8 @@ class Gate:
     ) -> None:
         if kind not in KINDS:
             raise CircuitError(f"unknown gate {kind!r}; the gates are {', '.join(KINDS)}")
+        if party is not None and not isinstance(party, str):
+            raise CircuitError(f"gate {kind!r} has the party {party!r}; expected a name or None")
         places = _qubits(kind, qubits)
         form = _form(kind, len(places), word=word, phases=phases, matrix=matrix)
         given = {"feature": feature, "parameter": parameter, "angle": angle}

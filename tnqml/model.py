@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from contractions import ContractionTooLarge, Cost, Scaled, this_machine
-from tnqml import amplitudes, sampling
+from tnqml import amplitudes, drawing, sampling
 from tnqml.circuit import Circuit, Message
 from tnqml.cone import Wires, light_cone
 from tnqml.errors import InputError, RouteError
@@ -15,6 +15,7 @@ from tnqml.gates import Gate
 from tnqml.initial import Initial, initial_parameters
 from tnqml.network import Task
 from tnqml.observables import Observable
+from tnqml.qasm import to_qasm
 from tnqml.routes import (
     Outputs,
     PauliRoute,
@@ -95,7 +96,7 @@ class DistributedModel(nn.Module):
         tensor([1., 1., 1.])
     """
 
-    theta: nn.Parameter
+    theta: nn.Parameter  # (parameters,)
 
     def __init__(
         self,
@@ -121,9 +122,9 @@ class DistributedModel(nn.Module):
         self.circuit = circuit
         self.observables = tuple(listed)
         self.memory = memory
-        self._alone = isinstance(observables, Observable)
+        self.single_output = isinstance(observables, Observable)
         self._outputs = Outputs(listed)
-        self._wanted_route = route
+        self.wanted_route = route
         self._routes: dict[str, Route] = {}
         self._choices: dict[tuple[int, Task], RouteCost] = {}
         if route == "pauli":
@@ -163,8 +164,8 @@ class DistributedModel(nn.Module):
 
     def _compare(self, batch: int, task: Task) -> RouteCost:
         """The cheaper route; no network is planned where it could gain next to nothing."""
-        if self._wanted_route != "auto":
-            name: RouteName = "pauli" if self._wanted_route == "pauli" else "state"
+        if self.wanted_route != "auto":
+            name: RouteName = "pauli" if self.wanted_route == "pauli" else "state"
             return RouteCost(name, self.route(name).cost(batch=batch, task=task), "as asked for")
         state = self.route("state").cost(batch=batch, task=task)
         memory = this_machine().memory if self.memory is None else self.memory
@@ -235,7 +236,7 @@ class DistributedModel(nn.Module):
         x = self.check_input(x)
         values, _ = self._values(x, self._task(x))
         result = self._outputs.combine(values)
-        return result[:, 0] if self._alone else result
+        return result[:, 0] if self.single_output else result
 
     def scaled(
         self,
@@ -249,7 +250,7 @@ class DistributedModel(nn.Module):
         x = self.check_input(x)
         values, logs = self._values(x, self._task(x, scaled=True))
         mantissa, log_scale = self._outputs.combine_scaled(values, logs)
-        if self._alone:
+        if self.single_output:
             return Scaled(mantissa[:, 0], log_scale[:, 0])
         return Scaled(mantissa, log_scale)
 
@@ -364,11 +365,22 @@ class DistributedModel(nn.Module):
             )
         return amplitudes.overlaps(self.circuit, self.theta, x, other, memory=self.memory)
 
+    def draw(self, *, width: int = 100) -> str:
+        """A text drawing of the circuit, marked by party; see `drawing.draw`."""
+        return drawing.draw(self.circuit, width=width)
+
+    def qasm(
+        self,
+        x: Tensor,  # (features,)
+    ) -> str:
+        """OpenQASM 2 of the circuit at the model's parameters and one input; see `qasm.to_qasm`."""
+        return to_qasm(self.circuit, self.theta, x)
+
     def extra_repr(self) -> str:
         """What `print(model)` shows."""
         circuit = self.circuit
         return (
             f"{circuit.qubits} qubits, {len(circuit.gates)} gates, {circuit.features} features, "
             f"{circuit.parameters} parameters, {len(self.observables)} observables, "
-            f"parties {' and '.join(circuit.parties) or 'none'}, route {self._wanted_route!r}"
+            f"parties {' and '.join(circuit.parties) or 'none'}, route {self.wanted_route!r}"
         )

@@ -1,0 +1,175 @@
+"""Lowering: which steps a path is made of, with the order of every tensor's axes decided."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from contractions.network import Network
+from contractions.steps import Layout, Step
+from contractions.tree import Path, Product, leaf_legs, products
+
+_RESCALE_EVERY = 16
+
+Order = tuple[int, ...]
+"""Indices in the order of a tensor's axes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rescale:
+    """Where a scaled contraction divides by the largest modulus, one for each entry of `lead`."""
+
+    lead: Order
+    shape: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class _Consumer:
+    """What the next step does with a tensor: `other` is its partner, `step` its number."""
+
+    step: int
+    other: frozenset[int]
+    output: frozenset[int]
+    summed_at: dict[int, int]
+
+    def kind(self, index: int) -> str:
+        """Whether the next step keeps the index shared, sums it, or passes it on."""
+        if index not in self.other:
+            return "free"
+        return "summed" if self.summed_at.get(index) == self.step else "shared"
+
+    def rank(self, index: int) -> tuple[int, float, int]:
+        """Leading first: the output, what the next step keeps shared, then what lives longest."""
+        group = 0 if index in self.output else 1 if self.kind(index) == "shared" else 2
+        return group, -self.summed_at.get(index, math.inf), index
+
+    def takes(self, order: Order) -> bool:
+        """Whether the next step can take a tensor of this order without a permuted copy."""
+        kinds = [self.kind(index) for index in order]
+        blocks = [
+            kind for place, kind in enumerate(kinds) if place == 0 or kinds[place - 1] != kind
+        ]
+        return blocks == sorted(set(blocks), key=blocks.index) and "shared" not in blocks[1:]
+
+
+class Lowered:
+    """The steps of a path.
+
+    The order of the axes is decided from the next consumer backwards: what it keeps shared leads,
+    what it sums comes last, so that large tensors are seldom permuted.
+
+    Args:
+        network: what is contracted.
+        path: the pairs, in the order in which they run.
+
+    Attributes:
+        orders: for every node, tensors first, the order of its axes.
+        steps: each with where a scaled contraction rescales its result, or None.
+    """
+
+    def __init__(self, network: Network, path: Path) -> None:
+        inputs, output, self._sizes = network.numbered
+        self._output = frozenset(output)
+        self.orders: list[Order] = [
+            tuple(dict.fromkeys(index for index in term if index in kept))
+            for term, kept in zip(inputs, leaf_legs(network), strict=True)
+        ]
+        self.steps: list[tuple[Step, Rescale | None]] = []
+        self._lower(list(products(network, path)))
+
+    def _size(self, legs: Iterable[int]) -> int:
+        return math.prod(self._sizes[index] for index in legs)
+
+    def _lower(self, todo: Sequence[Product]) -> None:
+        leaves, output = len(self.orders), self._output
+        summed_at: dict[int, int] = {}
+        consumers: dict[int, _Consumer] = {}
+        for number, product in enumerate(todo):
+            for index in (product.left_legs | product.right_legs) - product.legs:
+                summed_at[index] = number
+            for node, other in (
+                (product.left, product.right_legs),
+                (product.right, product.left_legs),
+            ):
+                consumers[node] = _Consumer(number, other, output, summed_at)
+        last = _Consumer(len(todo), frozenset(), output, summed_at)
+        unscaled = [1] * leaves
+        for number, product in enumerate(todo):
+            step, order = self._lower_product(product, consumers.get(leaves + number, last))
+            self.orders.append(order)
+            unscaled.append(unscaled[product.left] + unscaled[product.right])
+            rescale = None
+            if unscaled[-1] >= _RESCALE_EVERY:
+                unscaled[-1] = 0
+                first = next(
+                    (p for p, index in enumerate(order) if index not in output), len(order)
+                )
+                rescale = Rescale(
+                    order[:first], (self._size(order[:first]), self._size(order[first:]))
+                )
+            self.steps.append((step, rescale))
+
+    def _lower_product(self, product: Product, consumer: _Consumer) -> tuple[Step, Order]:
+        """The step of a product, and the order of its result's indices."""
+        large, small = product.left, product.right
+        if self._size(product.left_legs) < self._size(product.right_legs):
+            large, small = small, large
+        ours, theirs = self.orders[large], self.orders[small]
+        common = set(ours) & set(theirs)
+        shared = tuple(index for index in ours if index in common & product.legs)
+        summed = tuple(index for index in ours if index in common - product.legs)
+        rows = tuple(index for index in ours if index not in common)
+        columns = tuple(index for index in theirs if index not in common)
+        if ours not in (shared + rows + summed, shared + summed + rows):
+            shared = tuple(sorted(shared, key=consumer.rank))
+            rows = tuple(sorted(rows, key=consumer.rank))
+            large_order = shared + rows + summed
+        else:
+            large_order = ours
+        if theirs in (shared + summed + columns, shared + columns + summed):
+            small_order = theirs
+        else:
+            columns = tuple(sorted(columns, key=consumer.rank))
+            small_order = shared + summed + columns
+        node = {
+            "large": (large, ours, large_order, rows),
+            "small": (small, theirs, small_order, columns),
+        }
+        first, second = node["large"], node["small"]
+        if not consumer.takes(shared + rows + columns) and consumer.takes(shared + columns + rows):
+            first, second = second, first
+        step = Step(
+            left=first[0],
+            right=second[0],
+            left_layout=self._layout(*first[1:], shared, summed, rows_lead=True),
+            right_layout=self._layout(*second[1:], shared, summed, rows_lead=False),
+            shape=(self._size(shared), self._size(first[3]), self._size(second[3])),
+        )
+        return step, shared + first[3] + second[3]
+
+    def _layout(
+        self,
+        have: Order,
+        want: Order,
+        free: Order,
+        shared: Order,
+        summed: Order,
+        *,
+        rows_lead: bool,
+    ) -> Layout:
+        """The layout of an operand that lies in order `have` and is brought to order `want`."""
+        sizes = (self._size(shared), self._size(free), self._size(summed))
+        free_first = want == shared + free + summed
+        shape = sizes if free_first else (sizes[0], sizes[2], sizes[1])
+        blocks: list[list[int]] = []
+        for index in have:  # neighbours that stay neighbours move as one axis
+            if blocks and want.index(index) == want.index(blocks[-1][-1]) + 1:
+                blocks[-1].append(index)
+            else:
+                blocks.append([index])
+        order = sorted(range(len(blocks)), key=lambda block: want.index(blocks[block][0]))
+        return Layout(
+            view=tuple(self._size(block) for block in blocks),
+            order=tuple(order),
+            shape=shape,
+            transpose=free_first != rows_lead,
+        )

@@ -1,0 +1,22 @@
+"""What all tests share: the repository's packages, a cache folder of their own, hypothesis."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+# tests/tnqml and its like are no packages, and must not hide those of the same name
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+settings.register_profile("tests", deadline=None, database=None, print_blob=True)
+settings.load_profile("tests")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def cache_home(tmp_path_factory):
+    """Plans and calibration go to a folder of this session, never to the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("cache")
+        patch.setenv("XDG_CACHE_HOME", str(folder))
+        yield folder

@@ -1,0 +1,70 @@
+"""The study `width` on its smallest cells."""
+
+import math
+
+import pandas as pd
+import pytest
+
+from studies import probe, width
+
+
+def small(**changes: object) -> probe.Wanted:
+    values = {
+        "qubits": 8,
+        "layers": 2,
+        "observable": "local",
+        "inputs": 2,
+        "repeats": 2,
+        "draws": 0,
+        "compare": False,
+        "seed": 0,
+    }
+    return probe.Wanted(**(values | changes))  # type: ignore[arg-type]
+
+
+def test_a_cell_is_measured_in_a_fresh_process():
+    (row,) = width.measure(width.Cell(qubits=12, layers=2, inputs=4, repeats=2, draws=16))
+    assert 0 < row["warm_seconds_low"] <= row["warm_seconds"] <= row["warm_seconds_high"]
+    assert row["cold_seconds"] > row["circuit_seconds"] > 0
+    assert row["log10_variance_low"] <= row["log10_variance"] <= row["log10_variance_high"] < 0
+
+
+def test_quimb_gets_the_same_value():
+    row = probe.measure(small(qubits=10, compare=True))
+    assert row["quimb_difference"] < 1e-6
+    assert row["quimb_seconds"] > 0
+
+
+def test_the_variance_of_one_rotation_is_a_half():
+    """One layer on one qubit: f = cos(t) cos(s), so df/dt = -sin(t) cos(s), of variance 1/4."""
+    from tnqml import Circuit, Gate
+
+    gates = [Gate("ry", 0, parameter=0), Gate("ry", 0, angle=0.0), Gate("rx", 0, parameter=1)]
+    found = probe.gradient_variance(
+        Circuit(1, [gates[0], gates[2]]), small(qubits=1, draws=4000)
+    )
+    assert found["log10_variance_low"] < math.log10(0.25) < found["log10_variance_high"]
+
+
+def test_a_failing_process_says_why():
+    with pytest.raises(RuntimeError, match="expected local, sum or parity"):
+        width.measure(width.Cell(qubits=4, layers=1, observable="all"))
+
+
+def test_claims_of_flat_time_can_fail():
+    rows = [
+        {
+            "observable": "local",
+            "layers": 2,
+            "inputs": 8,
+            "qubits": qubits,
+            "warm_seconds": seconds,
+            "cold_seconds": 1.0,
+            "predicted_seconds": 0.1,
+            "peak_bytes": 1e6,
+        }
+        for qubits, seconds in ((100, 0.1), (1000, 0.5))
+    ]
+    (claim,) = width._flat_claims(pd.DataFrame(rows))
+    assert claim.holds is False
+    assert "5.00" in claim.measured

@@ -1,0 +1,183 @@
+"""Bad input to models: one clear error each, before any work."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from contractions import ContractionTooLarge
+from tnqml import (
+    Circuit,
+    CircuitError,
+    DistributedModel,
+    Gate,
+    InputError,
+    Observable,
+    RouteError,
+    TnqmlError,
+    Z,
+    ansatz,
+    parity,
+)
+
+CIRCUIT = ansatz.brickwork(4, layers=1)
+
+
+@pytest.fixture(params=["pauli", "state", "auto"])
+def model(request, monkeypatch):
+    made = DistributedModel(CIRCUIT, [Z(0), Z(1)], route=request.param)
+
+    def work(*_, **__):
+        raise AssertionError("work was done on bad input")
+
+    monkeypatch.setattr(made, "_values", work)
+    monkeypatch.setattr(made, "_choose", work)
+    return made
+
+
+def with_entry(value, *, row=1, column=2):
+    x = torch.zeros(3, 4)
+    x[row, column] = value
+    return x
+
+
+BAD = [
+    (torch.zeros(3, 5), r"shape \(3, 5\); expected \(batch, 4\)"),
+    (torch.zeros(3, 3), r"shape \(3, 3\); expected \(batch, 4\)"),
+    (torch.zeros(4), r"shape \(4,\); expected \(batch, 4\)"),
+    (torch.zeros(2, 3, 4), r"shape \(2, 3, 4\)"),
+    (torch.zeros(()), r"shape \(\)"),
+    (torch.zeros(0, 4), "empty batch"),
+    (with_entry(math.nan), r"x\[1, 2\] is nan; expected finite"),
+    (with_entry(math.inf), r"x\[1, 2\] is inf; expected finite"),
+    (with_entry(-math.inf), r"x\[1, 2\] is -inf; expected finite"),
+    (torch.tensor([[math.inf, -math.inf, 0, 0]]), r"x\[0, 0\] is inf"),
+    (torch.zeros(3, 4, dtype=torch.int64), r"torch.int64; expected real floating point"),
+    (torch.zeros(3, 4, dtype=torch.bool), "torch.bool"),
+    (torch.zeros(3, 4, dtype=torch.complex64), "torch.complex64; expected real"),
+    (np.zeros((3, 4)), "x is a ndarray; expected a torch tensor"),
+    ([[0.0] * 4], "x is a list"),
+    (None, "x is a NoneType"),
+    (torch.zeros(3, 4, device="meta"), "x is on meta, the model on cpu"),
+    # finite where it is, but not in the model's precision
+    (torch.full((1, 4), 1e300, dtype=torch.float64), "finite"),
+]
+
+
+@pytest.mark.parametrize("call", ["__call__", "scaled", "jacobian"])
+@pytest.mark.parametrize(("x", "message"), BAD)
+def test_a_bad_batch_is_refused_before_any_work(model, x, message, call):
+    with pytest.raises(InputError, match=message) as caught:
+        getattr(model, call)(x)
+    assert isinstance(caught.value, TnqmlError)
+    assert isinstance(caught.value, ValueError)
+
+
+def test_large_numbers_whose_sum_overflows_are_fine():
+    model = DistributedModel(CIRCUIT, Z(0))
+    x = torch.full((2, 4), 3e38)
+    assert torch.isfinite(model.check_input(x)).all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_other_precisions_are_converted(dtype):
+    model = DistributedModel(CIRCUIT, Z(0))
+    x = torch.tensor([[0.5, -1.0, 2.0, 0.25]], dtype=dtype)
+    assert model(x).dtype == torch.float32
+    torch.testing.assert_close(model(x), model(x.float()))
+
+
+def test_wanted_derivatives_are_known():
+    with pytest.raises(InputError, match="wanted is 'x'; expected 'parameters' or 'features'"):
+        DistributedModel(CIRCUIT, Z(0)).jacobian(torch.zeros(1, 4), wanted="x")
+
+
+def test_a_zero_vector_is_no_state():
+    circuit = Circuit(2, [Gate("ry", 0, feature=3)], amplitudes=3)
+    model = DistributedModel(circuit, Z(0))
+    x = torch.ones(4, 4)
+    x[2, :3] = 0
+    for call in (model, model.scaled, model.jacobian):
+        with pytest.raises(InputError, match="row 2 of x is zero in its 3 amplitudes"):
+            call(x)
+    # a vector that is zero in the model's precision is none either
+    tiny = torch.full((1, 4), 1e-300, dtype=torch.float64)
+    with pytest.raises(InputError, match="row 0 of x is zero"):
+        model(tiny)
+
+
+@pytest.mark.parametrize(
+    ("observables", "error", "message"),
+    [
+        (Z(4), CircuitError, "Z4 acts on qubit 4; the circuit has qubits 0 to 3"),
+        ([Z(0), parity([1, 9])], CircuitError, "acts on qubit 9"),
+        ([], InputError, "at least one observable"),
+        (["Z"], CircuitError, "expected an Observable"),
+        ([Z(0), None], CircuitError, "expected an Observable"),
+    ],
+)
+@pytest.mark.parametrize("route", ["auto", "pauli", "state"])
+def test_bad_observables_are_refused(observables, error, message, route):
+    with pytest.raises(error, match=message):
+        DistributedModel(CIRCUIT, observables, route=route)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"route": "mps"}, RouteError, "unknown route 'mps'; the routes are auto, pauli, state"),
+        ({"dtype": torch.complex64}, InputError, "dtype is torch.complex64"),
+        ({"dtype": torch.float16}, InputError, "expected torch.float32 or torch.float64"),
+        ({"init": "zeros"}, InputError, "init is 'zeros'; expected 'uniform', 'small'"),
+        ({"memory": 0}, TnqmlError, "memory"),
+        ({"memory": -1}, TnqmlError, "memory"),
+    ],
+)
+def test_bad_options_are_refused(options, error, message):
+    with pytest.raises(error, match=message):
+        DistributedModel(CIRCUIT, Z(0), **options)
+
+
+def test_a_gate_too_large_for_the_pauli_picture_is_refused_at_once():
+    circuit = ansatz.haar(7, layers=1, seed=0)
+    with pytest.raises(RouteError, match=r"on 7 qubits is too large.*route='state'"):
+        DistributedModel(circuit, Z(0), route="pauli")
+    assert DistributedModel(circuit, Z(0)).cost(batch=1).route == "state"
+
+
+@pytest.mark.parametrize("route", ["auto", "pauli", "state"])
+@pytest.mark.parametrize("batch", [0, -3])
+def test_a_cost_needs_a_batch(route, batch):
+    with pytest.raises(InputError, match=f"batch is {batch}; expected at least 1"):
+        DistributedModel(CIRCUIT, Z(0), route=route).cost(batch=batch)
+
+
+@pytest.mark.parametrize("route", ["auto", "pauli", "state"])
+def test_more_memory_than_the_cap_is_refused_with_numbers(route):
+    circuit = ansatz.brickwork(30, layers=6)
+    model = DistributedModel(circuit, Z(15), route=route, memory=10_000)
+    x = torch.zeros(2, 30)
+    for call in (model, model.jacobian):
+        with pytest.raises(ContractionTooLarge, match=r"needs .* GiB .*memory cap") as caught:
+            call(x)
+        assert caught.value.predicted_bytes > caught.value.memory == 10_000
+        assert caught.value.predicted_seconds > 0
+
+
+def test_a_state_far_too_wide_is_refused():
+    model = DistributedModel(ansatz.brickwork(100, layers=1), Z(50), route="state")
+    with pytest.raises(ContractionTooLarge, match=r"100 qubits does not fit; use route='pauli'"):
+        model(torch.zeros(1, 100))
+
+
+def test_amplitude_data_too_wide_for_a_state_is_refused():
+    model = DistributedModel(Circuit(60, [], amplitudes=4), Z(50))
+    with pytest.raises(ContractionTooLarge, match="60 qubits"):
+        model(torch.ones(1, 4))
+
+
+def test_a_model_prints_what_it_is():
+    text = repr(DistributedModel(CIRCUIT, [Z(0), Observable([(1.0, ())])]))
+    for part in ("4 qubits", "4 features", "8 parameters", "2 observables", "alice and bob"):
+        assert part in text
