@@ -1,9 +1,14 @@
 """What all tests share: the repository's packages, a cache folder of their own, hypothesis."""
 
+import os
 import sys
 from pathlib import Path
 
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # what tests compute is small: threads only wait
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import pytest
+import torch
 from hypothesis import settings
 
 # tests/tnqml and its like are no packages, and must not hide those of the same name
@@ -11,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 settings.register_profile("tests", deadline=None, database=None, print_blob=True)
 settings.load_profile("tests")
+torch.set_num_threads(1)
 
 
 @pytest.fixture(autouse=True, scope="session")

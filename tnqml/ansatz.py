@@ -229,6 +229,10 @@ def haar(
     """
     if uploads not in {"diagonal", "qubitwise"}:
         raise CircuitError(f"uploads is {uploads!r}; expected 'diagonal' or 'qubitwise'")
+    if layers < 1:
+        raise CircuitError(f"{layers} layers; expected at least one")
+    if not parties:
+        raise CircuitError("parties are (); expected at least one name")
     from scipy.stats import unitary_group  # slow to import
 
     generator = np.random.default_rng(seed)

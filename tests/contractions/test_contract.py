@@ -281,7 +281,7 @@ def chain(length):
 
 
 def environments(arrays):
-    """Left and right environments of every matrix of a chain, rescaled, and log |f| and its sign."""
+    """Left and right environments of each matrix of a chain, rescaled; log |f| and its sign."""
     left, lefts, log = arrays[0], [], 0.0
     for matrix in arrays[1:-1]:
         lefts.append(left)

@@ -61,7 +61,7 @@ def test_a_layer_of_the_brickwork_gate_by_gate():
 
 
 def test_a_ring_is_closed():
-    circuit = ansatz.ring(6, layers=1)
+    circuit = ansatz.from_graph(ansatz.ring(6), layers=1)
     bonds = {frozenset(gate.qubits) for gate in circuit.gates if gate.kind == "cz"}
     assert bonds == {frozenset((q, (q + 1) % 6)) for q in range(6)}
 
@@ -106,7 +106,7 @@ CIRCUITS = {
     "brickwork": ansatz.brickwork(5, layers=2, parties=("a", "b", "c")),
     "one qubit": ansatz.brickwork(1, layers=2),
     "zero start": ansatz.brickwork(4, layers=2, start="zero", split="qubits"),
-    "ring": ansatz.ring(4, layers=2, reupload=False),
+    "ring": ansatz.from_graph(ansatz.ring(4), layers=2, reupload=False),
     "diagonal blocks": ansatz.haar(2, layers=2, seed=1),
     "qubitwise blocks": ansatz.haar(3, layers=1, seed=2, uploads="qubitwise"),
     "one party": ansatz.haar(2, layers=1, seed=3, parties=("a",)),
@@ -228,11 +228,10 @@ def test_gates_without_a_mirror_image_start_at_zero():
         (lambda: ansatz.brickwork(3, layers=1, parties=("a", "a")), "distinct names"),
         (lambda: ansatz.brickwork(3, layers=1, start="one"), "'plus' or 'zero'"),
         (lambda: ansatz.brickwork(3, layers=1, split="odd"), "'layers' or 'qubits'"),
-        (lambda: ansatz.ring(5, layers=1), "ring of 5 qubits"),
-        (lambda: ansatz.ring(2, layers=1), "ring of 2 qubits"),
+        (lambda: ansatz.ring(2), "ring of 2 qubits"),
         (lambda: ansatz.from_graph(nx.Graph(), layers=1), "nodes of the graph"),
         (lambda: ansatz.from_graph(nx.Graph([(1, 2)]), layers=1), "convert_node_labels"),
-        (lambda: ansatz.from_graph(nx.Graph([(0, 0)]), layers=1), ""),
+        (lambda: ansatz.from_graph(nx.Graph([(0, 0)]), layers=1), "from a node to itself"),
         (lambda: ansatz.haar(2, layers=1, seed=0, uploads="x"), "'diagonal' or 'qubitwise'"),
         (lambda: ansatz.haar(2, layers=1, seed=0, frequencies="x"), "frequencies is 'x'"),
         (lambda: ansatz.haar(2, layers=0, seed=0), "layers"),

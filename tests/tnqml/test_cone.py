@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from random_circuits import angles, random_circuit, random_string, reference_values
 
-from tnqml import Circuit, Gate, ansatz
+from tnqml import Circuit, Gate, ansatz, reference
 from tnqml.cone import Wires, canonical, light_cone
 
 
@@ -45,7 +45,12 @@ def test_the_canonical_order_is_the_same_circuit(seed):
     assert cone.scales == tuple(gate.value for gate in sourced)
     for gate, (form, places, source, _) in zip(cone.gates, cone.key[0], strict=True):
         assert (gate.form, gate.source) == (form, source)
-        assert gate.qubits == tuple(cone.qubits[place] for place in places)
+        named = tuple(cone.qubits[place] for place in places)
+        if gate.qubits != named:  # only where the order makes no difference
+            swap = reference.small_matrix(Gate("swap", (0, 1)), 0.0)
+            matrix = reference.small_matrix(gate, 0.7)
+            np.testing.assert_allclose(swap @ matrix @ swap, matrix, atol=1e-15)
+            assert gate.qubits == named[::-1]
     given = angles(seed, circuit.parameters), angles(seed + 1, 1, circuit.features)
     whole = reference_values(circuit, [observable], *given)
     part = reference_values(Circuit(4, cone.gates), [observable], *given)
@@ -146,16 +151,14 @@ def test_translated_copies_in_a_wide_brickwork_share_their_key(layers):
     keys = [key_of(circuit, {qubit: "Z"}) for qubit in range(100)]
     margin = 2 * layers + 2
     inner = keys[margin:-margin]
-    assert len(set(inner[::2])) == len(set(inner[1::2])) == 1
-    assert inner[0] != inner[1]
-    assert len(set(keys)) <= 2 + 4 * layers
+    assert len(set(inner)) == 1  # even and odd qubits are mirror images
+    assert len(set(keys)) <= 1 + 2 * layers
 
 
 def test_translated_copies_in_a_ring_share_their_key():
-    circuit = ansatz.ring(20, layers=2)
+    circuit = ansatz.from_graph(ansatz.ring(20), layers=2)
     keys = [key_of(circuit, {qubit: "Z"}) for qubit in range(20)]
-    assert len(set(keys)) == 2
-    assert keys == keys[:2] * 10
+    assert len(set(keys)) == 1
 
 
 def test_translated_copies_read_their_own_angles():

@@ -54,7 +54,9 @@ def quimb_values(circuit, model, x):
             id="brickwork",
             marks=pytest.mark.slow,
         ),
-        pytest.param(ansatz.ring(64, layers=2), [Z(0), pauli("YX", (63, 1))], id="ring"),
+        pytest.param(
+            ansatz.from_graph(ansatz.ring(64), layers=2), [Z(0), pauli("YX", (63, 1))], id="ring"
+        ),
         pytest.param(
             ansatz.from_graph(ansatz.grid(8, 8), layers=1), [Z(27), X(9), Z(63)], id="grid"
         ),
@@ -87,8 +89,8 @@ def on_few_qubits(circuit, letters):
 @pytest.mark.parametrize(
     ("circuit", "letters"),
     [
-        (ansatz.ring(64, layers=2), {40: "Z"}),
-        (ansatz.ring(64, layers=1), {0: "Y", 63: "X"}),
+        (ansatz.from_graph(ansatz.ring(64), layers=2), {40: "Z"}),
+        (ansatz.from_graph(ansatz.ring(64), layers=1), {0: "Y", 63: "X"}),
         (ansatz.brickwork(1000, layers=2), {500: "Z"}),
         (ansatz.brickwork(64, layers=2, split="qubits", reupload=False), {0: "Z", 2: "Z"}),
     ],
