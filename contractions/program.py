@@ -160,9 +160,7 @@ class _Contraction(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(
-        ctx: Any, program: Program, scaled: bool, *leaves: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def forward(ctx: Any, program: Program, scaled: bool, *leaves: Tensor) -> tuple[Tensor, Tensor]:
         tape: list[Tensor] = []
         last, log_scale = program.forward(leaves, scaled=scaled, tape=tape)
         ctx.program, ctx.scaled, ctx.leaves = program, scaled, len(leaves)

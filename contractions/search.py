@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import cotengra
+import cotengrust
 import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import reverse_cuthill_mckee
@@ -155,16 +156,26 @@ class _Cotengra:
 
     def greedy(self, *, seed: int) -> Path:
         """The best of a batch of random-greedy paths by operations."""
-        optimizer = cotengra.RandomGreedyOptimizer(
-            max_repeats=_GREEDY_RESTARTS, seed=seed, accel=True, parallel=False
+        path, _ = cotengrust.optimize_random_greedy_track_flops(
+            self.inputs,
+            self.output,
+            self.sizes,
+            ntrials=_GREEDY_RESTARTS,
+            costmod=(0.1, 4.0),
+            temperature=(0.001, 1.0),
+            seed=seed,
+            use_ssa=True,
         )
-        return _pairs(optimizer.search(self.inputs, self.output, self.sizes))
+        return _pairs(self._tree(path))
+
+    def _tree(self, path: Sequence[Sequence[int]]) -> "cotengra.ContractionTree":
+        return cotengra.ContractionTree.from_path(
+            self.inputs, self.output, self.sizes, ssa_path=path
+        )
 
     def refine(self, path: Path, *, seed: int) -> Path:
         """The path after re-optimising its subtrees for what they write."""
-        tree = cotengra.ContractionTree.from_path(
-            self.inputs, self.output, self.sizes, ssa_path=path
-        )
+        tree = self._tree(path)
         tree.subtree_reconfigure_(
             subtree_size=_SUBTREE_SIZE, select="random", minimize="write", seed=seed
         )
@@ -203,6 +214,3 @@ def depth_first(path: Path, weights: Sequence[float]) -> Path:
         (renamed.get(left, left), renamed.get(right, right))
         for left, right in (path[node - count] for node in reversed(order))
     )
-
-
-__all__ = ["Found", "depth_first", "search"]

@@ -40,9 +40,7 @@ def test_the_variance_of_one_rotation_is_a_half():
     from tnqml import Circuit, Gate
 
     gates = [Gate("ry", 0, parameter=0), Gate("ry", 0, angle=0.0), Gate("rx", 0, parameter=1)]
-    found = probe.gradient_variance(
-        Circuit(1, [gates[0], gates[2]]), small(qubits=1, draws=4000)
-    )
+    found = probe.gradient_variance(Circuit(1, [gates[0], gates[2]]), small(qubits=1, draws=4000))
     assert found["log10_variance_low"] < math.log10(0.25) < found["log10_variance_high"]
 
 
