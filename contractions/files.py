@@ -36,7 +36,7 @@ def read_checked(path: Path) -> str:
         document = json.loads(path.read_text())
         text = document["text"]
         intact = document["checksum"] == _checksum(text)
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise UnreadableFile(f"no file {path}") from error
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         _log.warning("ignoring %s: it is not a cache file of this program", path)
@@ -50,12 +50,16 @@ def read_checked(path: Path) -> str:
 def write_checked(path: Path, text: str) -> None:
     """Write text with its checksum, atomically; a cache that cannot be written is said so once."""
     document = json.dumps({"checksum": _checksum(text), "text": text})
+    part = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(
             "w", dir=path.parent, prefix=path.name, suffix=".part", delete=False
         ) as file:
+            part = Path(file.name)
             file.write(document)
-        Path(file.name).replace(path)
+        part.replace(path)
     except OSError as error:
+        if part is not None:
+            part.unlink(missing_ok=True)
         _log.warning("cannot keep %s: %s; it will be made anew next time", path, error)

@@ -12,6 +12,7 @@ from importlib.metadata import version
 from typing import Any, Literal, overload
 
 import autoray
+import numpy as np
 import torch
 
 from contractions.errors import ContractionTooLarge, NetworkError, PlanError
@@ -115,7 +116,7 @@ class Plan:
             program = self._program
             return program.run_scaled(arrays) if scaled else program.run(arrays)
         with torch.inference_mode():
-            tensors = [torch.tensor(array) for array in arrays]
+            tensors = [torch.from_numpy(np.array(array)) for array in arrays]
             if scaled:
                 result = self._program.run_scaled(tensors)
                 return Scaled(result.mantissa.numpy(), result.log_scale.numpy())  # type: ignore[arg-type]
@@ -196,7 +197,9 @@ def plan(
     """
     machine = this_machine() if machine is None else machine
     memory = machine.memory if memory is None else memory
-    _check_options(network, orders, memory=memory, effort=effort, calls=expected_calls)
+    _check_options(
+        network, orders, memory=memory, effort=effort, calls=expected_calls, max_seconds=max_seconds
+    )
     machine.itemsize(dtype)
     key = {
         "format": _FORMAT,
@@ -251,11 +254,14 @@ def _check_options(
     memory: int,
     effort: int,
     calls: int,
+    max_seconds: float | None,
 ) -> None:
     if memory < 1:
         raise PlanError(f"memory is {memory} bytes; expected at least 1")
     if effort < 0:
         raise PlanError(f"effort is {effort} trials; expected 0 or more")
+    if max_seconds is not None and not max_seconds >= 0:
+        raise PlanError(f"max_seconds is {max_seconds}; expected 0 or more, or None")
     if calls < 1:
         raise PlanError(f"expected_calls is {calls}; expected at least 1")
     tensors = list(range(len(network.inputs)))

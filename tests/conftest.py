@@ -2,6 +2,7 @@
 
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # what tests compute is small: threads only wait
@@ -18,11 +19,21 @@ settings.register_profile("tests", deadline=None, database=None, print_blob=True
 settings.load_profile("tests")
 torch.set_num_threads(1)
 
+_PATCH = pytest.MonkeyPatch()
+_CACHE = tempfile.TemporaryDirectory(prefix="tnqml-tests-")
 
-@pytest.fixture(autouse=True, scope="session")
-def cache_home(tmp_path_factory):
-    """Plans and calibration go to a folder of this session, never to the user's."""
-    with pytest.MonkeyPatch.context() as patch:
-        folder = tmp_path_factory.mktemp("cache")
-        patch.setenv("XDG_CACHE_HOME", str(folder))
-        yield folder
+
+def pytest_configure():
+    """Plans and calibration go to a folder of this run, never to the user's; doctests' too."""
+    _PATCH.setenv("XDG_CACHE_HOME", _CACHE.name)
+
+
+def pytest_unconfigure():
+    _PATCH.undo()
+    _CACHE.cleanup()
+
+
+@pytest.fixture(scope="session")
+def cache_home():
+    """The cache folder of this run."""
+    return Path(_CACHE.name)

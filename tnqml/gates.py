@@ -4,7 +4,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Literal, Self
+from numbers import Real
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -239,6 +240,8 @@ class Gate:
         slot = -1
         if source in {"feature", "parameter"}:
             slot = _index(kind, source, given[source])
+        if not isinstance(scale, Real) or not isinstance(angle, Real | None):
+            raise CircuitError(f"gate {kind!r} has a scale or angle that is no real number")
         if source != "angle" and source is not None:
             value = float(scale)
         elif scale != 1.0:
@@ -320,6 +323,13 @@ def _index(kind: str, source: str, value: float | None) -> int:
     return int(value)
 
 
+def _array(values: ArrayLike, dtype: type[np.generic], expected: str) -> NDArray[Any]:
+    try:
+        return np.array(values).astype(dtype, casting="same_kind")
+    except (TypeError, ValueError) as error:
+        raise CircuitError(f"expected {expected}, got an array that is not: {error}") from error
+
+
 def _form(
     kind: str,
     arity: int,
@@ -341,14 +351,14 @@ def _form(
             )
         return Form(kind, arity, word=word)
     if phases is not None:
-        real = np.array(phases, dtype=np.float64) + 0.0
+        real = _array(phases, np.float64, f"{2**arity} finite reals") + 0.0
         if real.shape != (2**arity,) or not np.isfinite(real).all():
             raise CircuitError(
                 f"phases of shape {real.shape} for {arity} qubits; expected {2**arity} finite reals"
             )
         return Form(kind, arity, values=real.tobytes())
     if matrix is not None:
-        dense = np.array(matrix, dtype=np.complex128)
+        dense = _array(matrix, np.complex128, f"a complex matrix of {2**arity} rows")
         if dense.shape != (2**arity, 2**arity):
             raise CircuitError(
                 f"matrix of shape {dense.shape} for {arity} qubits; expected "

@@ -39,7 +39,7 @@ def initial_parameters(
         raise InputError(f"init is {how!r}; expected 'uniform', 'small' or 'identity'")
     angles = torch.zeros(count, dtype=dtype)
     for first, second in _mirror_images(circuit):
-        if first.slot != second.slot:
+        if first.slot != second.slot and second.value:
             angles[first.slot] = uniform[first.slot]
             angles[second.slot] = -first.value * uniform[first.slot] / second.value
     return angles

@@ -61,7 +61,7 @@ class Leaf:
         where = tuple(values.get(leg, slice(None)) for leg in self.legs)
         basis = self.basis[(slice(None),) * len(self.sources) + where]
         legs = tuple(leg for leg in self.legs if leg not in values)
-        return Leaf(np.ascontiguousarray(basis), self.sources, legs, self.place)
+        return Leaf(np.asarray(basis, order="C"), self.sources, legs, self.place)
 
 
 @dataclass(frozen=True)
@@ -262,7 +262,7 @@ def _product(a: Leaf, b: Leaf, kept: tuple[int, ...]) -> Leaf:
         theirs + [names[leg] for leg in b.legs],
         ours + theirs + [names[leg] for leg in kept],
     )
-    return Leaf(np.ascontiguousarray(basis), a.sources + b.sources, kept, min(a.place, b.place))
+    return Leaf(np.asarray(basis, order="C"), a.sources + b.sources, kept, min(a.place, b.place))
 
 
 def _sum_out(leaf: Leaf, legs: tuple[int, ...]) -> Leaf:

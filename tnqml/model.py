@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from contractions import ContractionTooLarge, Cost, Scaled, this_machine
+from contractions import ContractionTooLarge, Cost, Scaled
 from tnqml import amplitudes, drawing, sampling
 from tnqml.circuit import Circuit, Message
 from tnqml.cone import Wires, light_cone
@@ -119,6 +119,8 @@ class DistributedModel(nn.Module):
             raise InputError(f"dtype is {dtype}; expected torch.float32 or torch.float64")
         if route not in _ROUTES:
             raise RouteError(f"unknown route {route!r}; the routes are {', '.join(_ROUTES)}")
+        if memory is not None and memory < 1:
+            raise InputError(f"memory is {memory} bytes; expected at least 1, or None")
         self.circuit = circuit
         self.observables = tuple(listed)
         self.memory = memory
@@ -167,21 +169,20 @@ class DistributedModel(nn.Module):
         if self.wanted_route != "auto":
             name: RouteName = "pauli" if self.wanted_route == "pauli" else "state"
             return RouteCost(name, self.route(name).cost(batch=batch, task=task), "as asked for")
-        state = self.route("state").cost(batch=batch, task=task)
-        memory = this_machine().memory if self.memory is None else self.memory
-        fits = self.route("state").cost(batch=1, task=task).peak_bytes <= memory
         if not fits_pauli_route(self.circuit):
+            state = self.route("state").cost(batch=batch, task=task)
             return RouteCost("state", state, "the circuit has no network of local tensors")
-        if fits and state.seconds < _STATE_AT_ONCE:
+        try:
+            state = self.route("state").cost(batch=batch, task=task)
+        except ContractionTooLarge:
+            pauli = self.route("pauli").cost(batch=batch, task=task)
+            return RouteCost("pauli", pauli, "the state vector exceeds the memory cap")
+        if state.seconds < _STATE_AT_ONCE:
             return RouteCost("state", state, "too small for a search to pay")
         try:
             pauli = self.route("pauli").cost(batch=batch, task=task)
         except ContractionTooLarge:
-            if not fits:
-                raise
             return RouteCost("state", state, "the tensor network exceeds the memory cap")
-        if not fits:
-            return RouteCost("pauli", pauli, "the state vector exceeds the memory cap")
         if pauli.seconds <= state.seconds:
             return RouteCost("pauli", pauli, f"the state vector would take {state.seconds:.2g} s")
         return RouteCost("state", state, f"the tensor network would take {pauli.seconds:.2g} s")
@@ -201,20 +202,22 @@ class DistributedModel(nn.Module):
             raise InputError(
                 f"x is on {x.device}, the model on {self.theta.device}; move one to the other"
             )
+        converted = x.to(self.dtype)
         if torch._C._functorch.maybe_current_level() is None:  # values can be looked at
-            self._check_values(x)
-        return x.to(self.dtype)
+            self._check_values(converted)
+        return converted
 
     def _check_values(self, x: Tensor) -> None:
         if not torch.isfinite(x.sum()) and not torch.isfinite(x).all():
             row, column = (~torch.isfinite(x)).nonzero()[0].tolist()
             raise InputError(
-                f"x[{row}, {column}] is {float(x[row, column])}; expected finite numbers"
+                f"x[{row}, {column}] is {float(x[row, column])}; expected finite numbers in "
+                f"{str(self.dtype).removeprefix('torch.')}"
             )
         if self.circuit.amplitudes:
-            norms = torch.linalg.vector_norm(x[:, : self.circuit.amplitudes], dim=1)
-            if (norms == 0).any():
-                row = int((norms == 0).nonzero()[0])
+            zero = (x[:, : self.circuit.amplitudes] == 0).all(1)
+            if zero.any():
+                row = int(zero.nonzero()[0])
                 raise InputError(
                     f"row {row} of x is zero in its {self.circuit.amplitudes} amplitudes; a zero "
                     "vector is no quantum state, so drop it"

@@ -108,6 +108,7 @@ class ConeNetwork:
             self._scales[kind] = torch.tensor(scales, dtype=torch.float64).reshape(shape)
         self._evaluators: dict[tuple[torch.dtype, torch.device], Evaluator] = {}
         self._plans: dict[tuple[int, int, Task], Plan] = {}
+        self._chunks: dict[tuple[int, Task], _Chunk] = {}
 
     def _structure(
         self, *, cones: int, batch: int, per_sample: bool, selected: bool
@@ -171,10 +172,15 @@ class ConeNetwork:
         Raises:
             ContractionTooLarge: not even one does.
         """
+        task = replace(task, scaled=False)
+        whole = batch
+        known = self._chunks.get((whole, task))
+        if known is not None:
+            return known
         cones = len(self.cones)
         while True:
             try:
-                return _Chunk(cones, batch, self.plan(cones=cones, batch=batch, task=task))
+                chunk = _Chunk(cones, batch, self.plan(cones=cones, batch=batch, task=task))
             except contractions.ContractionTooLarge:
                 if batch > 1:
                     batch = (batch + 1) // 2
@@ -182,6 +188,9 @@ class ConeNetwork:
                     cones = (cones + 1) // 2
                 else:
                     raise
+            else:
+                self._chunks[whole, task] = chunk
+                return chunk
 
     def cost(self, *, batch: int, task: Task) -> Cost:
         """The predicted cost of all cones for a whole batch."""

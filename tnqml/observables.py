@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Self
 
 from tnqml.errors import CircuitError
@@ -87,11 +88,12 @@ def pauli(letters: Mapping[int, str] | str, qubits: Sequence[int] | None = None)
             )
         letters = dict(zip(places, letters, strict=True))
     for qubit, letter in letters.items():
-        if isinstance(qubit, bool) or not isinstance(qubit, int) or qubit < 0:
+        if isinstance(qubit, bool) or not isinstance(qubit, Integral) or qubit < 0:
             raise CircuitError(f"an observable names the qubit {qubit!r}; expected 0, 1, 2, ...")
         if letter not in {"I", "X", "Y", "Z"}:
             raise CircuitError(f"an observable has the letter {letter!r}; expected I, X, Y or Z")
-    return Observable([(1.0, tuple(sorted((q, p) for q, p in letters.items() if p != "I")))])
+    string = sorted((int(qubit), letter) for qubit, letter in letters.items() if letter != "I")
+    return Observable([(1.0, tuple(string))])
 
 
 def X(qubit: int) -> Observable:  # noqa: N802 - the operator's name in the field

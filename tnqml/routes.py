@@ -1,5 +1,6 @@
 """Routes: two ways to the same expectations, and the choice between them by predicted cost."""
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
@@ -61,10 +62,14 @@ class Outputs:
             logs = log_scale.index_select(0, chosen)
             mantissas = weights * values.index_select(0, chosen)
             if constant or not len(chosen):
-                logs = torch.cat([logs, torch.zeros_like(log_scale[:1])])
-                mantissas = torch.cat([mantissas, torch.full_like(values[:1], constant)])
-            top = logs.amax(0)
-            columns.append(((mantissas * (logs - top).exp()).sum(0), top))
+                logs = torch.cat([logs, log_scale.new_zeros(1, log_scale.shape[1])])
+                constants = values.new_full((1, values.shape[1]), constant)
+                mantissas = torch.cat([mantissas, constants])
+            # a term that is exactly 0 says nothing of how small the others are
+            counted = torch.where(mantissas.detach() == 0, -math.inf, logs).amax(0)
+            top = torch.where(counted.isfinite(), counted, logs.amax(0))
+            larger = (logs - top).clamp(max=math.log(torch.finfo(logs.dtype).max) / 2)
+            columns.append(((mantissas * larger.exp()).sum(0), top))
         return torch.stack([m for m, _ in columns], 1), torch.stack([s for _, s in columns], 1)
 
 
@@ -192,7 +197,23 @@ class StateRoute:
         self._circuit, self._outputs = circuit, outputs
 
     def cost(self, *, batch: int, task: Task) -> Cost:
-        """The predicted cost of a batch."""
+        """The predicted cost of a batch, cut to fit the memory cap.
+
+        Raises:
+            ContractionTooLarge: not even one sample fits.
+        """
+        rows = self._rows(batch, task)
+        parts = -(-batch // rows)
+        one = self._cost(rows, task)
+        return replace(
+            one,
+            operations=parts * one.operations,
+            bytes_moved=parts * one.bytes_moved,
+            seconds=parts * one.seconds,
+            slices=parts,
+        )
+
+    def _cost(self, batch: int, task: Task) -> Cost:
         return statevector.cost(
             self._circuit,
             strings=len(self._outputs.strings),
@@ -209,9 +230,8 @@ class StateRoute:
             ContractionTooLarge: not even one does.
         """
         memory = this_machine().memory if task.memory is None else task.memory
-        while self.cost(batch=batch, task=task).peak_bytes > memory:
+        while (cost := self._cost(batch, task)).peak_bytes > memory:
             if batch == 1:
-                cost = self.cost(batch=1, task=task)
                 raise ContractionTooLarge(
                     cost.peak_bytes,
                     memory,

@@ -27,6 +27,7 @@ def initial_state(circuit: Circuit, features: Tensor) -> Tensor:
         state[:, 0] = 1
         return state
     vector = features[:, : circuit.amplitudes]
+    vector = vector / vector.detach().abs().amax(1, keepdim=True)  # or its norm may overflow
     vector = vector / torch.linalg.vector_norm(vector, dim=1, keepdim=True)
     return torch.nn.functional.pad(vector, (0, size - circuit.amplitudes)).to(dtype)
 
@@ -90,7 +91,7 @@ def expectations(state: Tensor, strings: Sequence[String]) -> Tensor:
             values.append(((turned * sign).sum(1) * phase).real)
         else:
             values.append(probabilities @ sign)
-    return torch.stack(values)
+    return torch.stack(values) if values else probabilities.new_zeros(0, len(state))
 
 
 def parity(numbers: Tensor) -> Tensor:

@@ -171,8 +171,6 @@ def _as_reals(form: Form) -> NDArray[np.float64]:
 
 
 def _gate_record(gate: Gate, names: Mapping[Form, str]) -> dict[str, object]:
-    if not isinstance(gate.party, str | None):
-        raise StorageError(f"party {gate.party!r:.60} cannot be saved; expected a string or None")
     record: dict[str, object] = {"kind": gate.kind, "qubits": gate.qubits, "party": gate.party}
     if gate.source == "angle":
         record["angle"] = gate.value

@@ -280,33 +280,26 @@ def test_parameters_that_are_not_finite_are_not_saved(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_party_that_is_no_text_is_not_saved(tmp_path):
-    model = DistributedModel(Circuit(1, [Gate("h", 0, party=3)]), Z(0))
-    with pytest.raises(StorageError, match="party 3 cannot be saved"):
-        save(model, tmp_path)
-
-
-@pytest.mark.parametrize("writes", [0, 1])
-def test_a_save_cut_short_is_recognised_and_leaves_no_debris(saved, monkeypatch, writes):
-    """After no file was replaced the older model is whole; after one, the checksum tells."""
+@pytest.mark.parametrize("step", ["fsync", "replace"])
+@pytest.mark.parametrize("done", [0, 1])
+def test_a_save_cut_short_leaves_no_debris(saved, monkeypatch, step, done):
+    """The older model is whole unless one of its two files was replaced; then the checksum tells."""
     older = load(saved)
-    replace = storage_module._replace
-    left = [writes]
+    owner = storage_module.os if step == "fsync" else storage_module.Path
+    original, left = getattr(owner, step), [done]
 
-    def failing(path, content):
+    def failing(*arguments):
         if not left[0]:
-            monkeypatch.setattr(storage_module.os, "fsync", no_room)
+            raise OSError("no space left on device")
         left[0] -= 1
-        replace(path, content)
+        return original(*arguments)
 
-    def no_room(descriptor):
-        raise OSError("no space left on device")
-
-    monkeypatch.setattr(storage_module, "_replace", failing)
+    monkeypatch.setattr(owner, step, failing)
     with pytest.raises(StorageError, match="no space left on device"):
         save(DistributedModel(ansatz.brickwork(2, layers=1), Z(0)), saved)
+    monkeypatch.undo()
     assert {path.name for path in saved.iterdir()} == {"model.json", "arrays.safetensors"}
-    if writes:
+    if step == "replace" and done:
         with pytest.raises(StorageError, match="a save was cut short"):
             load(saved)
     else:
