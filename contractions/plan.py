@@ -25,7 +25,7 @@ from contractions.tree import Cost, Path, cost, leaf_legs, products
 
 _log = logging.getLogger(__name__)
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ class Cell:
     layers: int = field(default=4, metadata={"help": "depth L"})
     observable: str = field(default="local", metadata={"help": "local, sum or parity"})
     inputs: int = field(default=32, metadata={"help": "batch of the timings"})
-    repeats: int = field(default=7, metadata={"help": "warm calls to take the median of"})
+    repeats: int = field(default=25, metadata={"help": "warm calls to take the median of"})
     draws: int = field(default=64, metadata={"help": "random angles for the gradient's variance"})
     compare: bool = field(default=False, metadata={"help": "time quimb's local expectation too"})
     seed: int = field(default=0, metadata={"help": "of angles and inputs"})
@@ -138,7 +138,8 @@ def draw_memory(ax: "Axes", frame: "DataFrame") -> None:
             high=megabytes.max(),
             label=f"{_NAMES[str(name)]}, L = {layers}",
         )
-    ax.set(xlabel="qubits", ylabel="peak memory (MB)", xscale="log", yscale="log")
+    ax.set(xlabel="qubits", ylabel="peak memory (MB)", xscale="log")
+    ax.set_ylim(bottom=0)
     ax.legend(loc="upper left", bbox_to_anchor=(1.02, 1))
 
 
@@ -161,6 +162,7 @@ def draw_variance(ax: "Axes", frame: "DataFrame") -> None:
         )
     ax.set(xlabel="qubits", ylabel=r"$\log_{10}$ Var $\partial f / \partial \theta$", xscale="log")
     ax.set_yscale("symlog", linthresh=1)
+    ax.set_ylim(top=0)
     ax.legend(loc="upper left", bbox_to_anchor=(1.02, 1))
 
 

@@ -283,7 +283,7 @@ def test_parameters_that_are_not_finite_are_not_saved(tmp_path):
 @pytest.mark.parametrize("step", ["fsync", "replace"])
 @pytest.mark.parametrize("done", [0, 1])
 def test_a_save_cut_short_leaves_no_debris(saved, monkeypatch, step, done):
-    """The older model is whole unless one of its two files was replaced; then the checksum tells."""
+    """The older model is whole until one of its files is replaced; then the checksum tells."""
     older = load(saved)
     owner = storage_module.os if step == "fsync" else storage_module.Path
     original, left = getattr(owner, step), [done]
