@@ -25,7 +25,7 @@ from contractions.tree import Cost, Path, cost, leaf_legs, products
 
 _log = logging.getLogger(__name__)
 
-_FORMAT = 2
+_FORMAT = 3
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,9 @@
 """Searching for a good contraction path: structured sweeps, random greedy, local refinement."""
 
-import itertools
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import cotengra
@@ -53,12 +52,12 @@ def search(
 ) -> Found:
     """The cheapest path found.
 
-    First every structured sweep and as many random-greedy batches as `effort` are rated as they
-    are. Then they are refined by re-optimising subtrees, best first and sweeps in turn with
-    greedy ones, since a sweep gains far more by it; the last trial refines the best once more. All
-    of it is counted in trials, so that a seed and an effort give one path; refinement stops early
-    when what it may still save in `expected_calls` contractions is less than a trial usually takes
-    (both predicted, not timed), or when the wall clock passes `max_seconds`.
+    Structured sweeps and a batch of random-greedy paths are rated as they are. Then trials follow,
+    each of which re-optimises the subtrees of one path: in turn of a fresh random-greedy batch, of
+    the next sweep (which gains far more by it), and of the best path so far. A seed and an effort
+    give one path, and more effort never a worse one; trials end early when what one may still save
+    in `expected_calls` contractions is less than it usually takes (both predicted, not timed), or
+    when the wall clock passes `max_seconds`.
 
     Args:
         network: what to contract; at least two tensors.
@@ -71,24 +70,30 @@ def search(
     """
     start = time.monotonic()
     engine = _Cotengra(network)
-    sweeps = _rated(_sweeps(network, orders), seconds)
-    greedy = _rated(
-        (("random greedy", engine.greedy(seed=seed + batch)) for batch in range(max(1, effort))),
-        seconds,
+    sweeps = sorted(
+        ((seconds(path), name, path) for name, path in _sweeps(network, orders)),
+        key=lambda candidate: candidate[0],
     )
-    best_seconds, winner, best = min(sweeps[0], greedy[0], key=lambda candidate: candidate[0])
-    in_turn = [pair for pairs in itertools.zip_longest(greedy, sweeps) for pair in pairs if pair]
+    greedy = engine.greedy(seed=seed)
+    best_seconds, winner, best = min(
+        sweeps[0], (seconds(greedy), "random greedy", greedy), key=lambda candidate: candidate[0]
+    )
     trial_seconds = _TRIAL_SECONDS_A_TENSOR * len(network.inputs)
     trials, stopped = 0, "effort"
     for trial in range(effort):
-        again = trial == effort - 1 and trials > 1
-        _, name, path = (best_seconds, winner, best) if again else in_turn[trial]
         if _EXPECTED_GAIN * best_seconds * expected_calls < trial_seconds:
             stopped = "gain"
             break
         if max_seconds is not None and time.monotonic() - start > max_seconds:
             stopped = "clock"
             break
+        match trial % 3:
+            case 0:
+                name, path = "random greedy", engine.greedy(seed=seed + trial)
+            case 1:
+                _, name, path = sweeps[trial // 3 % len(sweeps)]
+            case _:
+                name, path = winner, best
         refined = engine.refine(path, seed=seed + trial)
         trials += 1
         predicted = seconds(refined)
@@ -97,17 +102,6 @@ def search(
             best_seconds, winner, best = predicted, f"{name}, refined", refined
     _log.debug("%s: %.3g s predicted after %d trials (%s)", winner, best_seconds, trials, stopped)
     return Found(best, winner, trials, stopped)
-
-
-Candidate = tuple[float, str, Path]
-"""Predicted seconds, name and path."""
-
-
-def _rated(named: Iterable[tuple[str, Path]], seconds: Callable[[Path], float]) -> list[Candidate]:
-    return sorted(
-        ((seconds(path), name, path) for name, path in named),
-        key=lambda candidate: candidate[0],
-    )
 
 
 def _sweeps(network: Network, orders: Sequence[Sequence[int]]) -> Iterator[tuple[str, Path]]:
