@@ -555,14 +555,14 @@ def test_training_lowers_the_loss(route):
     def loss_of(x, y):
         return torch.nn.functional.mse_loss(model(x), y)
 
-    before = float(loss_of(x, y))
+    before = loss_of(x, y).item()
     for _ in range(4):
         for part, target in loader:
             optimizer.zero_grad()
             loss = loss_of(part, target)
             loss.backward()
             optimizer.step()
-    assert float(loss_of(x, y)) < 0.9 * before
+    assert loss_of(x, y).item() < 0.9 * before
 
 
 @on_every_route
