@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from studies.cells import grid
 from studies.study import Claim, Row, Study
-from studies.style import draw_interval
+from studies.style import draw_interval, legend_below
 
 if TYPE_CHECKING:
     import numpy as np
@@ -257,12 +257,7 @@ def draw_dimension(ax: "Axes", frame: "DataFrame") -> None:
         ax.plot(line.index, line["formula"], marker="", linestyle=next(dashes), color=colour)
     ax.set(xlabel="depth $L$ (uploads)", ylabel="dimension of the function span", yscale="log")
     ax.set_xticks(sorted(scalar["layers"].unique()))
-    ax.legend(
-        title="points: measured\nlines: formula",
-        title_fontsize=9,
-        loc="upper left",
-        bbox_to_anchor=(1.02, 1),
-    )
+    legend_below(ax, title="points: measured; lines: formula")
 
 
 def draw_digits(ax: "Axes", frame: "DataFrame") -> None:
@@ -293,7 +288,7 @@ def draw_digits(ax: "Axes", frame: "DataFrame") -> None:
         )
         ax.set_xticks(sorted(on_digits["layers"].unique()))
     ax.set(xlabel="depth $L$ (uploads of every pixel)", ylabel="rank on the digits", yscale="log")
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=2)
+    legend_below(ax)
 
 
 def claims(frame: "DataFrame") -> list[Claim]:

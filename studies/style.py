@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import ArrayLike
 
-FIGURE_INCHES = (5.0, 3.6)
+FIGURE_INCHES = (5.0, 4.2)
 FIGURE_DPI = 200
 
 # Okabe and Ito's colours, which colour-blind readers tell apart, from dark to light.
@@ -67,6 +67,11 @@ def new_figure() -> "tuple[Figure, Axes]":
 
     figure = Figure(figsize=FIGURE_INCHES, dpi=FIGURE_DPI, layout="constrained")
     return figure, figure.add_subplot()
+
+
+def legend_below(ax: "Axes", *, title: str | None = None) -> None:
+    """The legend in two columns under the axes, where it hides no point."""
+    ax.legend(title=title, loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=2, fontsize=8)
 
 
 def draw_interval(

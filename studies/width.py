@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from studies.cells import grid
 from studies.study import Claim, Row, Study
-from studies.style import draw_interval
+from studies.style import draw_interval, legend_below
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -120,7 +120,7 @@ def draw_seconds(ax: "Axes", frame: "DataFrame") -> None:
             alpha=0.7,
         )
     ax.set(xlabel="qubits", ylabel="seconds, value and all gradients", xscale="log", yscale="log")
-    ax.legend(title="lines: warm; crosses: cold", loc="upper left", bbox_to_anchor=(1.02, 1))
+    legend_below(ax, title="lines: warm; crosses: cold")
 
 
 def draw_memory(ax: "Axes", frame: "DataFrame") -> None:
@@ -140,7 +140,7 @@ def draw_memory(ax: "Axes", frame: "DataFrame") -> None:
         )
     ax.set(xlabel="qubits", ylabel="peak memory (MB)", xscale="log")
     ax.set_ylim(bottom=0)
-    ax.legend(loc="upper left", bbox_to_anchor=(1.02, 1))
+    legend_below(ax)
 
 
 def draw_variance(ax: "Axes", frame: "DataFrame") -> None:
@@ -163,7 +163,7 @@ def draw_variance(ax: "Axes", frame: "DataFrame") -> None:
     ax.set(xlabel="qubits", ylabel=r"$\log_{10}$ Var $\partial f / \partial \theta$", xscale="log")
     ax.set_yscale("symlog", linthresh=1)
     ax.set_ylim(top=0)
-    ax.legend(loc="upper left", bbox_to_anchor=(1.02, 1))
+    legend_below(ax)
 
 
 def claims(frame: "DataFrame") -> list[Claim]:
