@@ -29,7 +29,16 @@ class ContractionTooLarge(ContractionError):
         self.memory = memory
         self.predicted_seconds = predicted_seconds
         super().__init__(
-            f"the best plan found needs {predicted_bytes / 2**30:.3g} GiB "
+            f"the best plan found needs {_readable(predicted_bytes)} "
             f"(and about {predicted_seconds:.3g} s), more than the memory cap of "
-            f"{memory / 2**30:.3g} GiB; {advice}"
+            f"{_readable(memory)}; {advice}"
         )
+
+
+def _readable(size: float) -> str:
+    """A number of bytes with a unit that suits it."""
+    for unit in ("bytes", "KiB", "MiB"):
+        if size < 1024:
+            return f"{size:.5g} {unit}"
+        size /= 1024
+    return f"{size:.5g} GiB"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 import torch
+from torch import Tensor
 
 from contractions.errors import ContractionError, PlanError
 from contractions.files import cache_folder, read_checked, write_checked
@@ -26,6 +27,8 @@ class Machine:
     Args:
         flops: matrix-multiply rate in operations a second, by dtype name.
         bandwidth: bytes a second that a large copy reads and writes together.
+        step_bandwidth: bytes a second that a step of a program reads and writes when its operand
+            is permuted and multiplied by a small matrix, as most are.
         step_seconds: time of a smallest step of a program, whatever its size.
         memory: bytes of memory that a contraction may fill by default.
         name: for people, what was measured.
@@ -33,6 +36,7 @@ class Machine:
 
     flops: Mapping[str, float] = field(hash=False)
     bandwidth: float
+    step_bandwidth: float
     step_seconds: float
     memory: int
     name: str = "unnamed"
@@ -66,7 +70,7 @@ def _memory_limit() -> int:
 
 
 def measure() -> Machine:
-    """This machine's roofline, measured now in about a third of a second."""
+    """This machine's roofline, measured now in about half a second."""
     generator = torch.Generator().manual_seed(0)
     flops = {}
     with torch.inference_mode():
@@ -77,6 +81,15 @@ def measure() -> Machine:
         source = torch.zeros(2**22)
         target = torch.empty_like(source)
         bandwidth = 2 * source.nbytes / _median_seconds(lambda: target.copy_(source), 7)
+        large = torch.zeros(64, 512, 8)
+        order = torch.randperm(512 * 8, generator=generator).to(torch.int32)
+        matrix = torch.zeros(64, 8, 8)
+
+        def typical_step() -> Tensor:
+            permuted = large.reshape(64, -1).index_select(1, order)
+            return torch.bmm(permuted.reshape(64, 512, 8), matrix)
+
+        step_bandwidth = (2 * large.nbytes + matrix.nbytes) / _median_seconds(typical_step, 9)
     small = torch.zeros(4, 4, 4, requires_grad=True)
     step = _median_seconds(
         lambda: [torch.bmm(small.permute(0, 2, 1).reshape(4, 4, 4), small) for _ in range(50)], 7
@@ -84,6 +97,7 @@ def measure() -> Machine:
     return Machine(
         flops=flops,
         bandwidth=bandwidth,
+        step_bandwidth=step_bandwidth,
         step_seconds=step / 50,
         memory=int(0.7 * _memory_limit()),
         name=f"{platform.machine()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads",

@@ -110,7 +110,15 @@ class Network:
         Args:
             network: a `quimb.tensor.TensorNetwork`.
             output: the indices to keep; by default its outer indices.
+
+        Raises:
+            NetworkError: the network keeps a factor apart from its arrays (its `exponent`).
         """
+        if network.exponent:
+            raise NetworkError(
+                f"the quimb network has the exponent {float(network.exponent):.6g}, which is not "
+                "in its arrays; call its distribute_exponent() first"
+            )
         kept = tuple(network.outer_inds()) if output is None else tuple(output)
         return cls([tensor.inds for tensor in network], kept, network.ind_sizes())
 

@@ -25,7 +25,7 @@ from contractions.tree import Cost, Path, cost, leaf_legs, products
 
 _log = logging.getLogger(__name__)
 
-_FORMAT = 3
+_FORMAT = 4
 
 
 @dataclass(frozen=True)
@@ -198,7 +198,13 @@ def plan(
     machine = this_machine() if machine is None else machine
     memory = machine.memory if memory is None else memory
     _check_options(
-        network, orders, memory=memory, effort=effort, calls=expected_calls, max_seconds=max_seconds
+        network,
+        orders,
+        memory=memory,
+        effort=effort,
+        seed=seed,
+        calls=expected_calls,
+        max_seconds=max_seconds,
     )
     machine.itemsize(dtype)
     key = {
@@ -253,11 +259,17 @@ def _check_options(
     *,
     memory: int,
     effort: int,
+    seed: int,
     calls: int,
     max_seconds: float | None,
 ) -> None:
     if memory < 1:
         raise PlanError(f"memory is {memory} bytes; expected at least 1")
+    for name, value in (("seed", seed), ("effort", effort), ("expected_calls", calls)):
+        if not isinstance(value, int):
+            raise PlanError(f"{name} is {value!r}; expected an integer")
+    if seed < 0:
+        raise PlanError(f"seed is {seed}; expected 0 or more")
     if effort < 0:
         raise PlanError(f"effort is {effort} trials; expected 0 or more")
     if max_seconds is not None and not max_seconds >= 0:
@@ -297,6 +309,7 @@ def _search(
         effort=effort,
         seed=seed,
         expected_calls=expected_calls,
+        least_seconds=(3 if gradient else 1) * (len(network.inputs) - 1) * machine.step_seconds,
         max_seconds=max_seconds,
     )
     sizes = network.numbered[2]

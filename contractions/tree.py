@@ -91,9 +91,9 @@ def cost(
 ) -> Cost:
     """The predicted cost of a contraction, its reverse pass included when `gradient` is true.
 
-    Each step takes the longer of its arithmetic and its memory traffic on the machine's roofline,
-    plus the machine's measured cost of one step. A reverse pass repeats every step twice and
-    keeps every intermediate.
+    Each step takes the longer of its arithmetic and its memory traffic at the machine's rates for
+    steps, plus the machine's measured cost of the smallest one. A reverse pass repeats every step
+    twice and keeps every intermediate.
     """
     sizes = network.numbered[2]
     item = machine.itemsize(dtype)
@@ -113,7 +113,9 @@ def cost(
         traffic = item * (a + b + c)
         operations += passes * work
         moved += passes * traffic
-        seconds += passes * (max(work / rate, traffic / machine.bandwidth) + machine.step_seconds)
+        seconds += passes * (
+            max(work / rate, traffic / machine.step_bandwidth) + machine.step_seconds
+        )
         peak = max(peak, live + a + b + c)
         live += (a + b + c) if gradient else c - a - b
         largest = max(largest, c)

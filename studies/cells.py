@@ -83,26 +83,38 @@ def grid(cell_type: type[CellT], values: Mapping[str, Iterable[Scalar]]) -> list
 
 
 def override(cells: Sequence[CellT], values: Mapping[str, Sequence[Scalar]]) -> list[CellT]:
-    """Return `cells` with each field in `values` replaced by each of its values.
+    """Return `cells` narrowed or changed to the values given, field by field.
 
-    Cells that become equal are kept once, at their first place.
+    A value that some of the cells have keeps those cells; one that none has takes the place of
+    theirs in all cells. Cells that become equal are kept once, at their first place.
 
     Raises:
         CellError: as for `grid`, or a value that the cell itself refuses.
     """
-    return _replaced(cells, values)
+    _check_names_of_all(cells, values)
+    for name, given in values.items():
+        chosen: list[CellT] = []
+        for value in given:
+            kept = [cell for cell in cells if getattr(cell, name) == value]
+            chosen += kept or _replaced(cells, {name: [value]})
+        cells = list(dict.fromkeys(chosen))
+    return list(cells)
 
 
 def _replaced(cells: Sequence[CellT], values: Mapping[str, Iterable[Scalar]]) -> list[CellT]:
     choices = {name: list(given) for name, given in values.items()}
-    for cell_type in {type(cell) for cell in cells}:
-        _check_names(cell_type, choices)
+    _check_names_of_all(cells, choices)
     replaced: dict[tuple[Scalar, ...], CellT] = {}
     for cell in cells:
         for chosen in product(*choices.values()):
             new = _with_values(cell, dict(zip(choices, chosen, strict=True)))
             replaced.setdefault(tuple(parameters(new).values()), new)
     return list(replaced.values())
+
+
+def _check_names_of_all(cells: Sequence[Cell], given: Iterable[str]) -> None:
+    for cell_type in {type(cell) for cell in cells}:
+        _check_names(cell_type, given)
 
 
 def _check_names(cell_type: type[Cell], given: Iterable[str]) -> None:

@@ -6,8 +6,9 @@ from itertools import cycle
 from typing import TYPE_CHECKING
 
 from studies.cells import grid
+from studies.errors import CellError
 from studies.study import Claim, Row, Study
-from studies.style import draw_interval, legend_below
+from studies.style import draw_interval, legend_below, say_empty
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,6 +18,17 @@ if TYPE_CHECKING:
 
     Matrix = NDArray[np.float64]
 
+_CHOICES = {
+    "model": ("scalar", "digits", "linear-scalar", "linear-digits"),
+    "uploads": ("diagonal", "qubitwise"),
+    "frequencies": ("independent", "equal", "exponential"),
+}
+_UNREAD = {
+    "scalar": ("images", "draws"),
+    "linear-scalar": ("images", "draws", "qubits", "uploads", "frequencies"),
+    "digits": ("qubits", "uploads", "frequencies"),
+    "linear-digits": ("qubits", "uploads", "frequencies"),
+}
 _SCALAR_RANGE = 1e4
 _SAFE_GAP = 100.0
 
@@ -44,6 +56,19 @@ class Cell:
     draws: int = field(default=24, metadata={"help": "random parameters for the digits"})
     seed: int = field(default=0, metadata={"help": "of blocks, parameters, points and images"})
 
+    def __post_init__(self) -> None:
+        """Refuse unknown names; fields that a model does not read get their default."""
+        for name, known in _CHOICES.items():
+            if getattr(self, name) not in known:
+                raise CellError(
+                    f"{name} is {getattr(self, name)!r}; expected one of {', '.join(known)}"
+                )
+        for name in ("qubits", "layers", "images", "draws"):
+            if getattr(self, name) < 1:
+                raise CellError(f"{name} is {getattr(self, name)}; expected at least 1")
+        for name in _UNREAD[self.model]:
+            object.__setattr__(self, name, type(self).__dataclass_fields__[name].default)
+
 
 def formula(cell: Cell) -> int | None:
     """The dimension that theory predicts, where it does (THEORY section 3)."""
@@ -67,8 +92,6 @@ def measure(cell: Cell) -> list[Row]:
         "digits": _digits,
         "linear-digits": _linear_digits,
     }
-    if cell.model not in measures:
-        raise ValueError(f"model is {cell.model!r}; expected one of {', '.join(measures)}")
     return [measures[cell.model](cell)]
 
 
@@ -215,7 +238,6 @@ def _on_digits(*, layers: Sequence[int], images: int, draws: int, seeds: int) ->
         Cell,
         {
             "model": ["linear-digits", "digits"],
-            "qubits": [64],
             "layers": layers,
             "images": [images],
             "draws": [draws],
@@ -237,6 +259,9 @@ def full() -> list[Cell]:
 def draw_dimension(ax: "Axes", frame: "DataFrame") -> None:
     """Measured dimension against depth on a logarithmic axis, the formula as a line."""
     scalar = frame[frame["model"].isin(["scalar", "linear-scalar"])]
+    if scalar.empty:
+        say_empty(ax)
+        return
     markers, sizes = cycle("osD^vPX"), cycle([6, 9, 6, 6, 6, 5, 6])
     dashes = cycle(["-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1))])
     for (model, uploads, frequencies, qubits), rows in scalar.groupby(
@@ -263,6 +288,9 @@ def draw_dimension(ax: "Axes", frame: "DataFrame") -> None:
 def draw_digits(ax: "Axes", frame: "DataFrame") -> None:
     """Numerical and effective rank on the digits against depth, beside the linear model."""
     on_digits = frame[frame["model"].isin(["digits", "linear-digits"])]
+    if on_digits.empty:
+        say_empty(ax)
+        return
     names = {"digits": "64-qubit brickwork", "linear-digits": "linear model"}
     for model, rows in on_digits.groupby("model"):
         for column, kind in (("rank", "rank"), ("effective_rank", "effective rank")):
@@ -276,17 +304,12 @@ def draw_digits(ax: "Axes", frame: "DataFrame") -> None:
                 high=values.max(),
                 label=f"{names[str(model)]}, {kind}",
             )
-    if len(on_digits):
-        most = int(on_digits["images"].max())
-        ax.axhline(most, color="grey", linewidth=0.8, marker="", linestyle=":")
-        ax.annotate(
-            f"{most} images",
-            (1, most),
-            textcoords="offset points",
-            xytext=(0, -10),
-            fontsize=8,
-        )
-        ax.set_xticks(sorted(on_digits["layers"].unique()))
+    most = int(on_digits["images"].max())
+    ax.axhline(most, color="grey", linewidth=0.8, marker="", linestyle=":")
+    ax.annotate(
+        f"{most} images", (1, most), textcoords="offset points", xytext=(0, -10), fontsize=8
+    )
+    ax.set_xticks(sorted(on_digits["layers"].unique()))
     ax.set(xlabel="depth $L$ (uploads of every pixel)", ylabel="rank on the digits", yscale="log")
     legend_below(ax)
 

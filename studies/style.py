@@ -69,6 +69,12 @@ def new_figure() -> "tuple[Figure, Axes]":
     return figure, figure.add_subplot()
 
 
+def say_empty(ax: "Axes") -> None:
+    """Say on the axes that no stored cell belongs to the figure."""
+    ax.set_axis_off()
+    ax.text(0.5, 0.5, "no cell of this figure is stored", ha="center", transform=ax.transAxes)
+
+
 def legend_below(ax: "Axes", *, title: str | None = None) -> None:
     """The legend in two columns under the axes, where it hides no point."""
     ax.legend(title=title, loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=2, fontsize=8)

@@ -47,9 +47,10 @@ def from_graph(
         graph: its nodes are the qubits; numbers in order matter, they are the sweep of the planner.
         layers: L, how often the parties alternate.
         uploads: in how many layers the data is uploaded; by default in all.
-        parties: at least one name.
+        parties: at least one name. With more parties than colours the last ones only rotate.
         split: "layers": each party acts on the whole register in turn. "qubits": each party holds a
-            contiguous block of qubits, and a gate belongs to who holds its first qubit.
+            contiguous block of qubits, and a gate belongs to who holds its first qubit; there are
+            at most as many parties as qubits.
         reupload: whether every upload repeats the same n features, or has n of its own.
         encoding: "phase" uploads by RZ, "angle" by RY. For amplitude encoding use no uploads and
             `Circuit.on_amplitudes`.
@@ -59,6 +60,8 @@ def from_graph(
     Raises:
         CircuitError: the graph's nodes, or a number, are not as above.
     """
+    if not isinstance(graph, nx.Graph) or graph.is_directed() or graph.is_multigraph():
+        raise CircuitError(f"got a {type(graph).__name__}; expected an undirected networkx.Graph")
     qubits = graph.number_of_nodes()
     if sorted(graph.nodes) != list(range(qubits)) or qubits == 0:
         raise CircuitError(
@@ -104,6 +107,8 @@ def _layered(
         )
     if not parties or len(set(parties)) != len(parties):
         raise CircuitError(f"parties are {tuple(parties)}; expected distinct names, at least one")
+    if split == "qubits" and len(parties) > qubits:
+        raise CircuitError(f"{len(parties)} parties cannot share {qubits} qubits; expected fewer")
     if start not in {"plus", "zero"}:
         raise CircuitError(f"start is {start!r}; expected 'plus' or 'zero'")
     if encoding not in _UPLOADS:
@@ -177,16 +182,20 @@ def ring(qubits: int) -> "nx.Graph[int]":
 
 def grid(rows: int, columns: int) -> "nx.Graph[int]":
     """The graph of a 2D grid, qubits counted along rows; for `from_graph`."""
+    if rows < 1 or columns < 1:
+        raise CircuitError(f"a grid of {rows} by {columns}; expected at least 1 by 1")
     return _counted(nx.grid_2d_graph(rows, columns))
 
 
 def ladder(rungs: int) -> "nx.Graph[int]":
     """The graph of a ladder, qubits 2k and 2k + 1 on rung k; for `from_graph`."""
-    return _counted(nx.grid_2d_graph(rungs, 2))
+    return grid(rungs, 2)
 
 
 def tree(depth: int, *, branching: int = 2) -> "nx.Graph[int]":
     """The graph of a balanced tree, qubits counted depth first; for `from_graph`."""
+    if depth < 0 or branching < 1:
+        raise CircuitError(f"a tree of depth {depth}, branching {branching}; expected 0, 1 or more")
     balanced = nx.balanced_tree(branching, depth)
     walk = list(nx.dfs_preorder_nodes(balanced, 0))
     return nx.relabel_nodes(balanced, {node: place for place, node in enumerate(walk)})
@@ -229,8 +238,11 @@ def haar(
     """
     if uploads not in {"diagonal", "qubitwise"}:
         raise CircuitError(f"uploads is {uploads!r}; expected 'diagonal' or 'qubitwise'")
-    if layers < 1:
-        raise CircuitError(f"{layers} layers; expected at least one")
+    if layers < 1 or qubits < 1 or seed < 0:
+        raise CircuitError(
+            f"{layers} layers of {qubits} qubits with seed {seed}; expected at least one layer, "
+            "one qubit, and a seed of 0 or more"
+        )
     if not parties:
         raise CircuitError("parties are (); expected at least one name")
     from scipy.stats import unitary_group  # slow to import

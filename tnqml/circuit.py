@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from tnqml.errors import CircuitError
@@ -80,13 +81,13 @@ class Circuit:
         object.__setattr__(self, "amplitudes", amplitudes)
         object.__setattr__(self, "split", split)
 
-    @property
+    @cached_property
     def features(self) -> int:
         """Length of an input: one more than the last feature that is read."""
         slots = (gate.slot for gate in self.gates if gate.source == "feature")
         return max(max(slots, default=-1) + 1, self.amplitudes)
 
-    @property
+    @cached_property
     def parameters(self) -> int:
         """Number of parameters: one more than the last that is read."""
         return max((g.slot for g in self.gates if g.source == "parameter"), default=-1) + 1
@@ -131,7 +132,11 @@ class Circuit:
             )
 
     def messages(self) -> tuple[Message, ...]:
-        """The messages of one run, read off the labels; unlabelled gates act wherever they are."""
+        """The messages of one run, read off the labels; unlabelled gates act wherever they are.
+
+        Under a qubit split, qubits that cross the same way one after another, in the order of the
+        gates, share a message.
+        """
         if self.split == "layers":
             return _layer_messages(self.gates, tuple(range(self.qubits)))
         return _qubit_messages(self.gates)

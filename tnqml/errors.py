@@ -2,7 +2,7 @@
 
 
 class TnqmlError(Exception):
-    """Base class of every error that `tnqml` raises on purpose."""
+    """Base class of the errors of this package; the engine's are `ContractionError`s."""
 
 
 class CircuitError(TnqmlError, ValueError):

@@ -1,7 +1,7 @@
 """Gates: what acts, on which qubits, at whose place, and where its angle comes from."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from numbers import Real
@@ -188,9 +188,11 @@ class Gate:
         parameter: the angle is `scale` times this entry of the parameters.
         angle: the angle in radians, where it is a number (then `scale` does not apply).
         scale: factor on a feature or parameter.
-        word: Pauli word, for kind "pauli".
-        phases: real array (2^k,), for kind "diagonal".
-        matrix: unitary array (2^k, 2^k), for kind "unitary".
+        word: Pauli word of X, Y and Z, one letter a qubit, for kind "pauli".
+        phases: real array (2^k,), for kind "diagonal". Beyond 3 qubits only the state-vector route
+            takes it.
+        matrix: unitary array (2^k, 2^k), for kind "unitary". Beyond 5 qubits only the state-vector
+            route takes it.
 
     Raises:
         CircuitError: anything of this does not fit together.
@@ -305,7 +307,7 @@ class Gate:
 
 
 def _qubits(kind: str, qubits: int | Sequence[int]) -> tuple[int, ...]:
-    listed = [qubits] if isinstance(qubits, int | np.integer) else list(qubits)
+    listed = list(qubits) if isinstance(qubits, Iterable) else [qubits]
     if not listed:
         raise CircuitError(f"gate {kind!r} names no qubit")
     for qubit in listed:

@@ -28,6 +28,7 @@ from tnqml.routes import (
 
 _STATE_AT_ONCE = 2e-3
 _ROUTES = ("auto", "pauli", "state")
+_DTYPES = (torch.float32, torch.float64)
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,8 @@ class DistributedModel(nn.Module):
         dtype: torch.float32 or torch.float64.
         route: "pauli" contracts light cones in the Pauli picture at any width; "state" runs full
             state vectors; "auto" takes the one with the lower predicted cost. See `cost`.
-        init: initial parameters: "uniform", "small" or "identity".
+        init: initial parameters: "uniform" over a turn, "small" around 0, or "identity", which
+            makes a circuit of `ansatz.mirrored` the identity and sets any other's to 0.
         seed: of the initial parameters.
         memory: cap in bytes for all that is held at once; by default 70% of the machine's.
 
@@ -115,7 +117,7 @@ class DistributedModel(nn.Module):
             raise InputError("a model needs at least one observable, got an empty sequence")
         for observable in listed:
             circuit.check(observable)
-        if dtype not in {torch.float32, torch.float64}:
+        if dtype not in _DTYPES:
             raise InputError(f"dtype is {dtype}; expected torch.float32 or torch.float64")
         if route not in _ROUTES:
             raise RouteError(f"unknown route {route!r}; the routes are {', '.join(_ROUTES)}")
@@ -154,8 +156,8 @@ class DistributedModel(nn.Module):
         Raises:
             ContractionTooLarge: no route fits the memory cap.
         """
-        if batch < 1:
-            raise InputError(f"batch is {batch}; expected at least 1")
+        if not isinstance(batch, int) or batch < 1:
+            raise InputError(f"batch is {batch!r}; expected an integer of at least 1")
         return self._choose(batch, Task(self.dtype, gradient=gradient, memory=self.memory))
 
     def _choose(self, batch: int, task: Task) -> RouteCost:
@@ -194,6 +196,10 @@ class DistributedModel(nn.Module):
             raise InputError(f"x is a {type(x).__name__}; expected a torch tensor")
         if x.ndim != 2 or x.shape[1] != features:
             raise InputError(f"x has shape {tuple(x.shape)}; expected (batch, {features})")
+        if self.dtype not in _DTYPES:
+            raise InputError(f"the model is {self.dtype}; convert it with .float() or .double()")
+        if x.layout != torch.strided:
+            raise InputError(f"x is {x.layout}; expected a dense tensor, as x.to_dense() gives")
         if not x.is_floating_point():
             raise InputError(f"x is {x.dtype}; expected real floating point, as x.float() gives")
         if len(x) == 0:
@@ -327,6 +333,9 @@ class DistributedModel(nn.Module):
 
         Up to 12 qubits of a model of any width; more where a state vector fits.
         """
+        for name, value in (("shots", shots), ("seed", seed)):
+            if not isinstance(value, int):
+                raise InputError(f"{name} is {value!r}; expected an integer")
         generator = torch.Generator().manual_seed(seed)
         with torch.no_grad():
             distribution = self.probabilities(x, qubits=qubits)
@@ -377,7 +386,7 @@ class DistributedModel(nn.Module):
         x: Tensor,  # (features,)
     ) -> str:
         """OpenQASM 2 of the circuit at the model's parameters and one input; see `qasm.to_qasm`."""
-        return to_qasm(self.circuit, self.theta, x)
+        return to_qasm(self.circuit, self.theta, self.check_input(x.unsqueeze(0))[0])
 
     def extra_repr(self) -> str:
         """What `print(model)` shows."""

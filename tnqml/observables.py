@@ -117,5 +117,6 @@ def projector(qubit: int) -> Observable:
 
 
 def parity(qubits: Iterable[int]) -> Observable:
-    """The product of Z over qubits."""
-    return pauli(dict.fromkeys(qubits, "Z"))
+    """The product of Z over distinct qubits."""
+    listed = list(qubits)
+    return pauli("Z" * len(listed), listed)

@@ -236,8 +236,9 @@ class StateRoute:
                     cost.peak_bytes,
                     memory,
                     cost.seconds,
-                    f"a state vector of {self._circuit.qubits} qubits does not fit; use "
-                    "route='pauli', fewer qubits, or raise `memory`",
+                    f"this is for one sample of {self._circuit.qubits} qubits by state vector, "
+                    "every state that its gradient needs included; use route='pauli', fewer "
+                    "qubits, or raise `memory`",
                 )
             batch = (batch + 1) // 2
         return batch

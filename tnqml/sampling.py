@@ -36,7 +36,9 @@ def probabilities(
             state vector.
         ContractionTooLarge: neither the state nor the light cone fits the memory cap.
     """
-    listed = list(qubits)
+    listed = [qubits] if isinstance(qubits, int) else list(qubits)
+    if not all(isinstance(qubit, int) for qubit in listed):
+        raise InputError(f"qubits are {tuple(listed)}; expected integers")
     if not listed or len(set(listed)) != len(listed):
         raise InputError(f"qubits are {tuple(listed)}; expected at least one, each once")
     if min(listed) < 0 or max(listed) >= circuit.qubits:

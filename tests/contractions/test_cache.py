@@ -161,7 +161,7 @@ def test_names_of_indices_do_not_matter_for_a_hit_but_the_dtype_does(folder):
 PROGRAM = f"""
 import json
 from contractions import Machine, Network, plan
-machine = Machine({dict(MACHINE.flops)!r}, 1e10, 1e-5, 2**30)
+machine = Machine({dict(MACHINE.flops)!r}, 1e10, 1e10, 1e-5, 2**30)
 network = Network.from_einsum({EQUATION!r}, {SHAPES!r})
 for seed in range(40):
     print(json.dumps(plan(network, seed=seed, machine=machine).path))

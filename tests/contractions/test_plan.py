@@ -20,6 +20,7 @@ from contractions import (
 MACHINE = Machine(
     flops=dict.fromkeys(("float32", "float64", "complex64", "complex128"), 1e10),
     bandwidth=1e10,
+    step_bandwidth=1e10,
     step_seconds=1e-5,
     memory=2**30,
     name="a fixed machine",
@@ -103,7 +104,7 @@ def test_every_option_that_matters_is_part_of_the_key(monkeypatch, tmp_path):
         {"expected_calls": 7},
         {"orders": [order]},
         {"orders": [order[::-1]]},
-        {"machine": Machine(MACHINE.flops, 1e9, 1e-5, 2**30, "another")},
+        {"machine": Machine(MACHINE.flops, 1e9, 1e9, 1e-5, 2**30, "another")},
     ]
     for count, option in enumerate(options, start=1):
         assert plan(network, **({"machine": MACHINE} | option)).search_seconds > 0
@@ -114,7 +115,7 @@ def test_every_option_that_matters_is_part_of_the_key(monkeypatch, tmp_path):
 def test_a_plan_larger_than_the_cap_is_refused_with_numbers():
     network = lattice(6, 6)
     needed = plan(network, machine=MACHINE, cache=False).cost
-    with pytest.raises(ContractionTooLarge, match=r"GiB.*memory cap.*`memory`") as caught:
+    with pytest.raises(ContractionTooLarge, match=r"[KMG]iB.*memory cap.*`memory`") as caught:
         plan(network, machine=MACHINE, memory=needed.peak_bytes - 1, cache=False)
     assert caught.value.predicted_bytes == needed.peak_bytes
     assert caught.value.memory == needed.peak_bytes - 1

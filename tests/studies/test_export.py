@@ -44,7 +44,7 @@ def test_figures_have_the_size_and_resolution_promised(records, tmp_path):
     from matplotlib.image import imread
 
     export_study(STUDY, records, folder=tmp_path)
-    assert imread(tmp_path / "growth.png").shape[:2] == (720, 1000)
+    assert imread(tmp_path / "growth.png").shape[:2] == (840, 1000)
 
 
 def test_claims_become_a_table(records, tmp_path):

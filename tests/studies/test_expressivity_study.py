@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from studies import digits, expressivity
+from studies.errors import CellError
 from studies.rank import numerical_rank, span_dimension
 from tnqml import DistributedModel, Z, ansatz
 
@@ -51,7 +52,7 @@ def test_dimensions_are_those_of_theory(cell, dimension):
 
 def test_digits_beat_the_linear_model_and_see_all_pixels():
     cells = [
-        expressivity.Cell(model=model, qubits=64, layers=1, images=200, draws=4)
+        expressivity.Cell(model=model, layers=1, images=200, draws=4)
         for model in ("digits", "linear-digits")
     ]
     rows = {cell.model: expressivity.measure(cell)[0] for cell in cells}
@@ -61,8 +62,8 @@ def test_digits_beat_the_linear_model_and_see_all_pixels():
 
 
 def test_an_unknown_model_lists_the_known():
-    with pytest.raises(ValueError, match="linear-digits"):
-        expressivity.measure(expressivity.Cell(model="cubic"))
+    with pytest.raises(CellError, match="linear-digits"):
+        expressivity.Cell(model="cubic")
 
 
 def test_claims_do_not_hold_for_wrong_dimensions():

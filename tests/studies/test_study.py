@@ -29,8 +29,15 @@ def test_a_value_of_another_type_is_refused(value):
 def test_override_replaces_drops_duplicates_and_keeps_order():
     cells = grid(ToyCell, {"size": [3, 1, 2], "seed": [0, 1]})
     replaced = override(cells, {"size": [5, 4]})
-    assert [(cell.seed, cell.size) for cell in replaced] == [(0, 5), (0, 4), (1, 5), (1, 4)]
+    assert [(cell.seed, cell.size) for cell in replaced] == [(0, 5), (1, 5), (0, 4), (1, 4)]
     assert override(cells, {}) == cells
+
+
+def test_override_narrows_to_a_value_that_cells_have():
+    cells = grid(ToyCell, {"size": [3, 1, 2], "seed": [0, 1]})
+    assert override(cells, {"size": [1], "seed": [1]}) == [ToyCell(size=1, seed=1)]
+    mixed = override(cells, {"size": [2, 9]})
+    assert [(cell.size, cell.seed) for cell in mixed] == [(2, 0), (2, 1), (9, 0), (9, 1)]
 
 
 def test_override_says_what_the_cell_refuses():

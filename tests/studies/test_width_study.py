@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from studies import probe, width
+from studies.errors import CellError
 
 
 def small(**changes: object) -> probe.Wanted:
@@ -46,7 +47,14 @@ def test_the_variance_of_one_rotation_is_a_half():
 
 def test_a_failing_process_says_why():
     with pytest.raises(RuntimeError, match="expected local, sum or parity"):
-        width.measure(width.Cell(qubits=4, layers=1, observable="all"))
+        probe.in_fresh_process(vars(small(observable="all")))
+
+
+def test_cells_that_cannot_be_measured_are_refused():
+    with pytest.raises(CellError, match="local, sum, parity"):
+        width.Cell(observable="all")
+    with pytest.raises(CellError, match="layers is 0"):
+        width.Cell(layers=0)
 
 
 def test_claims_of_flat_time_can_fail():

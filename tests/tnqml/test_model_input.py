@@ -149,7 +149,7 @@ def test_a_gate_too_large_for_the_pauli_picture_is_refused_at_once():
 @pytest.mark.parametrize("route", ["auto", "pauli", "state"])
 @pytest.mark.parametrize("batch", [0, -3])
 def test_a_cost_needs_a_batch(route, batch):
-    with pytest.raises(InputError, match=f"batch is {batch}; expected at least 1"):
+    with pytest.raises(InputError, match=f"batch is {batch}; expected an integer of at least 1"):
         DistributedModel(CIRCUIT, Z(0), route=route).cost(batch=batch)
 
 
@@ -159,7 +159,7 @@ def test_more_memory_than_the_cap_is_refused_with_numbers(route):
     model = DistributedModel(circuit, Z(15), route=route, memory=10_000)
     x = torch.zeros(2, 30)
     for call in (model, model.jacobian):
-        with pytest.raises(ContractionTooLarge, match=r"needs .* GiB .*memory cap") as caught:
+        with pytest.raises(ContractionTooLarge, match=r"needs .* [KMG]iB .*memory cap") as caught:
             call(x)
         assert caught.value.predicted_bytes > caught.value.memory == 10_000
         assert caught.value.predicted_seconds > 0
@@ -167,7 +167,7 @@ def test_more_memory_than_the_cap_is_refused_with_numbers(route):
 
 def test_a_state_far_too_wide_is_refused():
     model = DistributedModel(ansatz.brickwork(100, layers=1), Z(50), route="state")
-    with pytest.raises(ContractionTooLarge, match=r"100 qubits does not fit; use route='pauli'"):
+    with pytest.raises(ContractionTooLarge, match=r"100 qubits by state vector.*use route='pauli'"):
         model(torch.zeros(1, 100))
 
 
