@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,8 +23,9 @@ from studies.study import Row
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from tnqml import Circuit, Observable
+    from tnqml import Circuit, DistributedModel, Observable
 
+REFERENCE_QUBITS = 100
 _QUIMB_GATES = {"h": "H", "rz": "RZ", "ry": "RY", "rx": "RX", "cz": "CZ"}
 
 
@@ -97,12 +98,7 @@ def measure(wanted: Wanted) -> Row:
     built = time.perf_counter()
     model = DistributedModel(circuit, observable(wanted), seed=wanted.seed)
     x = 2 * torch.pi * torch.rand(wanted.inputs, circuit.features, generator=generator)
-
-    def value_and_gradient() -> None:
-        model.zero_grad()
-        values = model.scaled(x).mantissa if wanted.observable == "parity" else model(x)
-        values.sum().backward()
-
+    value_and_gradient = _call(model, x, scaled=wanted.observable == "parity")
     value_and_gradient()
     cold = time.perf_counter() - start
     warm = _seconds(value_and_gradient, wanted.repeats)
@@ -120,11 +116,40 @@ def measure(wanted: Wanted) -> Row:
         "peak_bytes": _peak_bytes() - before,
         "cone_qubits": len(model.light_cones()[0].qubits),
     }
+    if wanted.observable == "local" and wanted.qubits > REFERENCE_QUBITS:
+        row |= _over_reference(value_and_gradient, wanted)
     if wanted.draws:
         row |= gradient_variance(circuit, wanted)
     if wanted.compare:
         row |= quimb_comparison(model.circuit, x[:1], model.theta.detach(), wanted)
     return row
+
+
+def _call(model: "DistributedModel", x: "Tensor", *, scaled: bool) -> Callable[[], None]:
+    """Value and all gradients of a batch."""
+
+    def value_and_gradient() -> None:
+        model.zero_grad()
+        values = model.scaled(x).mantissa if scaled else model(x)
+        values.sum().backward()
+
+    return value_and_gradient
+
+
+def _over_reference(wide: Callable[[], None], wanted: Wanted) -> Row:
+    """Warm seconds over those of the same model on 100 qubits, the two called in turn."""
+    import torch
+
+    from tnqml import DistributedModel, ansatz
+
+    narrow = replace(wanted, qubits=REFERENCE_QUBITS)
+    circuit = ansatz.brickwork(narrow.qubits, layers=narrow.layers, start="zero", reupload=False)
+    x = torch.zeros(wanted.inputs, circuit.features)
+    reference = _call(DistributedModel(circuit, observable(narrow)), x, scaled=False)
+    reference()
+    ratios = [_seconds(wide, 1)[0] / _seconds(reference, 1)[0] for _ in range(2 * wanted.repeats)]
+    low, best, high = statistics.quantiles(ratios, n=4) if len(ratios) > 1 else 3 * ratios
+    return {"ratio": best, "ratio_low": low, "ratio_high": high}
 
 
 def observable(wanted: Wanted) -> "Observable":
