@@ -1,6 +1,6 @@
 """How many functions of the data a model has, against its depth."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import cycle
 from typing import TYPE_CHECKING
@@ -100,7 +100,6 @@ def _scalar(cell: Cell) -> Row:
     import numpy as np
     import torch
 
-    from studies.rank import span_dimension
     from tnqml import DistributedModel, Z, ansatz
 
     generator = np.random.default_rng(cell.seed)
@@ -121,27 +120,25 @@ def _scalar(cell: Cell) -> Row:
                 rows.append(model(x).numpy())
         return np.stack(rows)
 
-    rank, count = span_dimension(draw)
-    return {
-        "rank": rank.rank,
-        "effective_rank": rank.effective,
-        "gap": rank.gap,
-        "functions": count,
-        "formula": formula(cell),
-    }
+    return _dimension(draw, cell)
 
 
 def _linear_scalar(cell: Cell) -> Row:
     """Functions a x + b with random a and b."""
     import numpy as np
 
-    from studies.rank import span_dimension
-
     generator = np.random.default_rng(cell.seed)
 
     def draw(count: int, points: int) -> "Matrix":
         x = np.stack([generator.uniform(0, 1, points), np.ones(points)])
         return np.asarray(generator.normal(size=(count, 2)) @ x)
+
+    return _dimension(draw, cell)
+
+
+def _dimension(draw: Callable[[int, int], "Matrix"], cell: Cell) -> Row:
+    """The dimension that the functions drawn span, beside the formula."""
+    from studies.rank import span_dimension
 
     rank, count = span_dimension(draw)
     return {

@@ -613,7 +613,7 @@ def test_a_seed_gives_one_start(route, init):
     )
     assert torch.equal(one.theta, same.theta)
     assert init == "identity" or not torch.equal(one.theta, other.theta)
-    largest = float(one.theta.abs().max())
+    largest = one.theta.abs().max().item()
     low, high = {"uniform": (1, 2 * np.pi), "small": (1e-3, 0.5), "identity": (0, 0)}[init]
     assert low <= largest <= high
 
