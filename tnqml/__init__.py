@@ -1,14 +1,17 @@
 """Tensor-network simulation of distributed quantum machine learning."""
 
 from tnqml import ansatz
+from tnqml.channels import CHANNELS
 from tnqml.circuit import Circuit, Message
 from tnqml.errors import CircuitError, InputError, RouteError, StorageError, TnqmlError
-from tnqml.gates import KINDS, Gate
+from tnqml.forms import KINDS
+from tnqml.gates import Gate
 from tnqml.model import DistributedModel, RouteCost
 from tnqml.observables import Observable, X, Y, Z, parity, pauli, projector
 from tnqml.storage import load, save
 
 __all__ = [
+    "CHANNELS",
     "KINDS",
     "Circuit",
     "CircuitError",

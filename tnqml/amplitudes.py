@@ -7,6 +7,7 @@ from contractions import Scaled, this_machine
 from tnqml import statevector
 from tnqml.circuit import Circuit
 from tnqml.cone import canonical
+from tnqml.errors import CircuitError
 from tnqml.gates import Gate
 from tnqml.network import CLOSED, OPEN, ConeNetwork, Task
 
@@ -24,6 +25,7 @@ def amplitudes(
     """(batch,) complex: the amplitude of each sample's bit string, as mantissa and logarithm.
 
     Raises:
+        CircuitError: the circuit is noisy.
         ContractionTooLarge: the network of the whole circuit exceeds the memory cap.
     """
     if _use_state(circuit, features, memory):
@@ -53,6 +55,7 @@ def overlaps(
     gates after the last upload on their qubits cancel and are left out.
 
     Raises:
+        CircuitError: the circuit is noisy.
         ContractionTooLarge: the network exceeds the memory cap.
     """
     if _use_state(circuit, features, memory):
@@ -68,7 +71,12 @@ def overlaps(
 
 
 def _use_state(circuit: Circuit, features: Tensor, memory: int | None) -> bool:
-    """Whether full states are quick, or the only way."""
+    """Whether full states are quick, or the only way; refuses a circuit without a pure state."""
+    if circuit.noisy:
+        raise CircuitError(
+            "a noisy circuit has no amplitudes and no overlaps, its state being mixed; leave out "
+            "its channels, or ask for probabilities"
+        )
     cost = statevector.cost(
         circuit,
         strings=0,

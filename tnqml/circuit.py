@@ -92,6 +92,11 @@ class Circuit:
         """Number of parameters: one more than the last that is read."""
         return max((g.slot for g in self.gates if g.source == "parameter"), default=-1) + 1
 
+    @cached_property
+    def noisy(self) -> bool:
+        """Whether any of the gates is a noise channel."""
+        return any(gate.form.is_channel for gate in self.gates)
+
     @property
     def parties(self) -> tuple[str, ...]:
         """The parties, in order of first appearance."""
@@ -161,7 +166,7 @@ class Circuit:
         messages = _layer_messages(gates, ())
         needed = [
             tuple(sorted(qubit for qubit in first if first[qubit] < position <= last[qubit]))
-            for position in _crossings(gates)
+            for position in _handovers(gates)
         ]
         return tuple(
             Message(message.sender, message.receiver, qubits)
@@ -170,7 +175,22 @@ class Circuit:
         )
 
 
-def _crossings(gates: Sequence[Gate]) -> list[int]:
+def crossings(circuit: Circuit) -> dict[int, tuple[int, ...]]:
+    """By the position of a gate, the qubits that cross to its party just before it."""
+    if circuit.split == "layers":
+        return dict.fromkeys(_handovers(circuit.gates), tuple(range(circuit.qubits)))
+    owner: dict[int, str] = {}
+    crossed: dict[int, tuple[int, ...]] = {}
+    for position, gate in enumerate(circuit.gates):
+        if gate.party is not None:
+            moved = [q for q in gate.qubits if owner.get(q, gate.party) != gate.party]
+            if moved:
+                crossed[position] = tuple(moved)
+            owner |= dict.fromkeys(gate.qubits, gate.party)
+    return crossed
+
+
+def _handovers(gates: Sequence[Gate]) -> list[int]:
     """Positions of the gates before which the register changes hands."""
     crossings, holder = [], None
     for position, gate in enumerate(gates):
@@ -183,7 +203,7 @@ def _crossings(gates: Sequence[Gate]) -> list[int]:
 
 def _layer_messages(gates: Sequence[Gate], register: tuple[int, ...]) -> tuple[Message, ...]:
     messages, holder = [], next((g.party for g in gates if g.party is not None), "")
-    for position in _crossings(gates):
+    for position in _handovers(gates):
         receiver = gates[position].party or ""
         messages.append(Message(holder, receiver, register))
         holder = receiver

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tnqml.circuit import Circuit
-from tnqml.gates import Form, Gate
+from tnqml.forms import Form
+from tnqml.gates import Gate
 
 _PAULI_ROTATIONS = {"rx": "X", "ry": "Y", "rz": "Z", "rxx": "XX", "ryy": "YY", "rzz": "ZZ"}
 

@@ -11,7 +11,18 @@ from tnqml.gates import Gate
 
 _MOST_ROWS, _LONGEST_NAME = 16, 16
 _CROSSING, _ARROW = "║", "→"
-_NAMES = {"sdg": "S†", "tdg": "T†", "sxdg": "SX†", "swap": "×", "iswap": "iSWAP"}  # noqa: RUF001
+_NAMES = {
+    "sdg": "S†",
+    "tdg": "T†",
+    "sxdg": "SX†",
+    "swap": "×",  # noqa: RUF001
+    "iswap": "iSWAP",
+    "depolarising": "~dep",
+    "dephasing": "~Z",
+    "amplitude_damping": "~damp",
+    "pauli_channel": "~P",
+    "kraus": "~K",
+}
 
 
 def draw(circuit: Circuit, *, width: int = 100, qubits: Sequence[int] | None = None) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from tnqml.expansion import Function, columns_of
 from tnqml.leaves import Leaf
 
 
@@ -18,7 +19,7 @@ class _Group:
     basis: Tensor  # (functions of source 1, functions of source 2, ..., entries)
     slots: tuple[Tensor, ...]  # for each source (members,)
     kinds: tuple[str, ...]
-    frequencies: tuple[tuple[float, ...], ...]
+    functions: tuple[tuple[Function, ...], ...]
     dims: tuple[int, ...]
 
 
@@ -41,7 +42,7 @@ class Evaluator:
             sources = [leaf.sources[k] for k in order]
             rest = range(len(order), leaf.basis.ndim)
             basis = leaf.basis.transpose(*order, *rest)
-            what = tuple((source.kind, source.frequencies) for source in sources)
+            what = tuple((source.kind, source.functions) for source in sources)
             alike[what, basis.shape, basis.tobytes()].append((number, sources, basis))
         self._count = len(leaves)
         self._groups = []
@@ -56,7 +57,7 @@ class Evaluator:
                         for k in range(len(what))
                     ),
                     kinds=tuple(kind for kind, _ in what),
-                    frequencies=tuple(frequencies for _, frequencies in what),
+                    functions=tuple(functions for _, functions in what),
                     dims=tuple(shape[len(what) :]),
                 )
             )
@@ -75,18 +76,18 @@ class Evaluator:
         if it reads parameters alone, and (*dims) if it has no angle.
         """
         angles = {"parameter": parameter, "feature": feature}
-        tables: dict[tuple[str, tuple[float, ...]], Tensor] = {}
+        tables: dict[tuple[str, tuple[Function, ...]], Tensor] = {}
         arrays: list[Tensor | None] = [None] * self._count
         for group in self._groups:
             value = group.basis.unsqueeze(0)
             lead: tuple[int, ...] = ()
-            for kind, frequencies, slots in zip(
-                group.kinds, group.frequencies, group.slots, strict=True
+            for kind, functions, slots in zip(
+                group.kinds, group.functions, group.slots, strict=True
             ):
-                table = tables.get((kind, frequencies))
+                table = tables.get((kind, functions))
                 if table is None:
-                    table = _functions(angles[kind], frequencies)
-                    tables[kind, frequencies] = table = (
+                    table = columns_of(angles[kind], functions)
+                    tables[kind, functions] = table = (
                         table.to(group.basis.dtype) if self._complex else table
                     )
                 value, lead = _contract(table.index_select(0, slots), value, lead)
@@ -97,15 +98,6 @@ class Evaluator:
             for member, row in zip(group.members, rows, strict=True):
                 arrays[member] = row
         return [array for array in arrays if array is not None]
-
-
-def _functions(angles: Tensor, frequencies: Sequence[float]) -> Tensor:
-    """(1, cos w_1 t, sin w_1 t, ...) along a new last axis."""
-    columns = [torch.ones_like(angles)]
-    for frequency in frequencies:
-        scaled = angles if frequency == 1.0 else frequency * angles
-        columns += [scaled.cos(), scaled.sin()]
-    return torch.stack(columns, -1)
 
 
 def _contract(

@@ -3,10 +3,12 @@
 In the Pauli picture a wire carries a Pauli as two bits, (x, z): I = (0, 0), Z = (0, 1),
 X = (1, 0), Y = (1, 1), and a gate U is the real transfer matrix R_PQ = Tr(P U Q U^dagger) / 2^k.
 In the ket picture a wire carries one bit and a gate is its unitary. Either way a gate is
-sum_k f_k(angle) B_k with f = (1, cos w_1 t, sin w_1 t, cos w_2 t, ...) and constant B_k.
+sum_k f_k(angle) B_k with f = (1, cos w_1 t, sin w_1 t, cos w_2 t, ...) and constant B_k. A noise
+channel has a transfer matrix just so, with functions of its strength.
 """
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
@@ -16,11 +18,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from tnqml.gates import Form, pauli_matrix, spectrum
+from tnqml import channels
+from tnqml.forms import Form, spectrum
+from tnqml.paulis import pauli_matrix
 
 Array = NDArray[Any]
 Leg = tuple[int, int, Literal["in", "out", "both"]]
 """A leg of a gate: which of its qubits, which bit of the wire, and which side of the gate."""
+Function = float | channels.Function
+"""Of an angle or strength t: a number w stands for the pair cos w t, sin w t."""
 
 _EXACT = 1e-13
 
@@ -30,14 +36,14 @@ class Piece:
     """A tensor of a gate.
 
     Attributes:
-        basis: (functions, *dims) with one entry of dims, always 2, for each leg.
+        basis: (columns, *dims) with one entry of dims, always 2, for each leg.
         legs: the legs; a bit that the gate keeps is one leg, "both".
-        frequencies: w_1, w_2, ...; empty if the piece does not depend on the angle.
+        functions: whose columns follow the 1; empty if the piece does not depend on the angle.
     """
 
     basis: Array
     legs: tuple[Leg, ...]
-    frequencies: tuple[float, ...]
+    functions: tuple[Function, ...]
 
 
 _TRANSFER_WORK = 2**31
@@ -45,27 +51,57 @@ _TRANSFER_WORK = 2**31
 
 def fits_pauli_picture(form: Form) -> bool:
     """Whether the transfer matrix of a gate is worth building; long Pauli rotations are cut up."""
+    if form.is_channel:
+        count = sum(len(pairs) for pairs in form.sandwiches.values())
+        return bool(count * 64**form.arity < _TRANSFER_WORK)
     return form.kind == "pauli" or len(spectrum(form)[0]) ** 2 * 64**form.arity < _TRANSFER_WORK
 
 
 @lru_cache(maxsize=1024)
 def pauli_pieces(form: Form) -> tuple[Piece, ...]:
     """The gate in the Pauli picture: real tensors with up to two legs in and out for each qubit."""
-    frequencies, operators = spectrum(form)
     words = ["".join(word) for word in itertools.product("IZXY", repeat=form.arity)]
     paulis = np.stack([pauli_matrix(word) for word in words])
+    if form.is_channel:
+        return _pieces(form, _channel_columns(form, paulis), bits=2)
+    frequencies, operators = spectrum(form)
     terms: dict[float, Array] = {}
     sines: dict[float, Array] = {}
     for (w, left), (v, right) in itertools.product(
         zip(frequencies, operators, strict=True), repeat=2
     ):
-        inner = left @ paulis @ right.conj().T  # U P U^dagger, one pair of frequencies at a time
-        entry = np.einsum("pij,qji->pq", paulis, inner, optimize=True) / 2**form.arity
+        entry = _transfer(left, right, paulis)  # U P U^dagger, one pair of frequencies at a time
         gap = float(np.round(w - v, 12))
         terms[abs(gap)] = terms.get(abs(gap), 0) + entry.real
         if gap:
             sines[abs(gap)] = sines.get(abs(gap), 0) + np.sign(gap) * entry.imag
-    return _pieces(form, terms, sines, bits=2)
+    return _pieces(form, _trigonometric_columns(terms, sines), bits=2)
+
+
+def _transfer(left: Array, right: Array, paulis: Array) -> Array:
+    """Tr(P left Q right^dagger) / 2^k over all pairs of Paulis."""
+    inner = left @ paulis @ right.conj().T
+    return np.asarray(np.einsum("pij,qji->pq", paulis, inner, optimize=True)) / len(paulis[0])
+
+
+Columns = dict[Function | None, list[Array]]
+"""For each function the arrays of its columns, for None that of the constant 1."""
+
+
+def _channel_columns(form: Form, paulis: Array) -> Columns:
+    return {
+        function: [np.sum([_transfer(left, right, paulis) for left, right in pairs], 0).real]
+        for function, pairs in form.sandwiches.items()
+    }
+
+
+def _trigonometric_columns(cosines: dict[float, Array], sines: dict[float, Array]) -> Columns:
+    columns: Columns = {None: [cosines.get(0.0, np.zeros_like(next(iter(cosines.values()))))]}
+    for gap in sorted(cosines):
+        pair = [cosines[gap], sines[gap]] if gap else []
+        if any(np.abs(array).max() > _EXACT for array in pair):
+            columns[gap] = pair
+    return columns
 
 
 @lru_cache(maxsize=1024)
@@ -78,22 +114,14 @@ def ket_pieces(form: Form) -> tuple[Piece, ...]:
         terms[size] = terms.get(size, 0) + operator
         if size:
             sines[size] = sines.get(size, 0) - 1j * np.sign(w) * operator
-    return _pieces(form, terms, sines, bits=1)
+    return _pieces(form, _trigonometric_columns(terms, sines), bits=1)
 
 
-def _pieces(
-    form: Form, cosines: dict[float, Array], sines: dict[float, Array], *, bits: int
-) -> tuple[Piece, ...]:
-    """Stack the functions, make kept bits one leg, and split a product into its factors."""
+def _pieces(form: Form, columns: Columns, *, bits: int) -> tuple[Piece, ...]:
+    """Stack the columns, make kept bits one leg, and split a product into its factors."""
     shape = (2,) * (2 * bits * form.arity)
-    present = [
-        gap
-        for gap in sorted(cosines)
-        if gap and (np.abs(cosines[gap]).max() > _EXACT or np.abs(sines[gap]).max() > _EXACT)
-    ]
-    constant = cosines.get(0.0, np.zeros_like(next(iter(cosines.values()))))
-    stacked = [constant] + [array for gap in present for array in (cosines[gap], sines[gap])]
-    basis = np.stack([array.reshape(shape) for array in stacked])
+    present = [function for function in columns if function is not None]
+    basis = np.stack([array.reshape(shape) for arrays in columns.values() for array in arrays])
     basis[np.abs(basis) < _EXACT] = 0
     legs: list[Leg] = [
         (q, b, side) for side in ("out", "in") for q in range(form.arity) for b in range(bits)
@@ -142,6 +170,20 @@ def _tidied(first: Piece, second: Piece) -> tuple[Piece, Piece]:
         close = np.abs(piece.basis - near) < 1e-12
         piece.basis[close] = near[close]
     return scaled[0], scaled[1]
+
+
+def columns_of(angles: Tensor, functions: Sequence[Function]) -> Tensor:
+    """1 and the functions of angles or strengths, along a new last axis."""
+    columns = [torch.ones_like(angles)]
+    for function in functions:
+        if function == "strength":
+            columns.append(angles)
+        elif function == "survival":
+            columns.append((1 - angles).sqrt())
+        else:
+            scaled = angles if function == 1.0 else function * angles
+            columns += [scaled.cos(), scaled.sin()]
+    return torch.stack(columns, -1)
 
 
 def ket_matrix(form: Form, angle: Tensor, *, dtype: torch.dtype) -> Tensor:

@@ -18,7 +18,7 @@ _SMALL = 0.1
 def initial_parameters(
     circuit: Circuit, how: Initial, *, dtype: torch.dtype, generator: torch.Generator
 ) -> Tensor:
-    """Angles (parameters,) in radians.
+    """Angles (parameters,) in radians, and strengths of channels.
 
     Args:
         circuit: whose parameters they are.
@@ -26,15 +26,17 @@ def initial_parameters(
             "identity": every gate that meets its own mirror image starts as the inverse of it (its
             partner being uniform), all others start at 0, so that a circuit of mirrored blocks
             (`ansatz.mirrored`) is the identity (Grant, Wossnig, Ostaszewski, Benedetti 2019).
+            Strengths start between 0 and 0.1, or at 0 for "identity".
         dtype: of the result.
         generator: of the random numbers.
     """
     count = circuit.parameters
     if how == "small":
-        return _SMALL * torch.randn(count, dtype=dtype, generator=generator)
+        angles = _SMALL * torch.randn(count, dtype=dtype, generator=generator)
+        return _with_strengths(angles, circuit)
     uniform = 2 * math.pi * torch.rand(count, dtype=dtype, generator=generator)
     if how == "uniform":
-        return uniform
+        return _with_strengths(uniform, circuit)
     if how != "identity":
         raise InputError(f"init is {how!r}; expected 'uniform', 'small' or 'identity'")
     angles = torch.zeros(count, dtype=dtype)
@@ -42,6 +44,15 @@ def initial_parameters(
         if first.slot != second.slot and second.value:
             angles[first.slot] = uniform[first.slot]
             angles[second.slot] = -first.value * uniform[first.slot] / second.value
+    return angles
+
+
+def _with_strengths(angles: Tensor, circuit: Circuit) -> Tensor:
+    """Angles whose entries that are strengths of channels are brought to between 0 and 0.1."""
+    for gate in circuit.gates:
+        if gate.form.is_channel and gate.source == "parameter" and gate.value:
+            share = float(angles[gate.slot].abs()) % 1.0
+            angles[gate.slot] = _SMALL * share / gate.value
     return angles
 
 
@@ -75,6 +86,8 @@ def _mirror_images(circuit: Circuit) -> list[tuple[Gate, Gate]]:
 def _inverse_of(first: Gate, second: Gate) -> bool:
     """Whether the second gate undoes the first, or can with a parameter of its own."""
     if first.source != second.source:
+        return False
+    if first.form.is_channel or second.form.is_channel:
         return False
     if first.source == "parameter":
         return first.form == second.form and first.slot != second.slot

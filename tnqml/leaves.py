@@ -14,10 +14,11 @@ from functools import reduce
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from tnqml.expansion import Piece
-from tnqml.gates import Form
+from tnqml.expansion import Function, Piece, columns_of
+from tnqml.forms import Form
 
 Array = NDArray[Any]
 
@@ -32,12 +33,12 @@ class Source:
     Attributes:
         kind: "feature" or "parameter".
         slot: which of the cone's angles of that kind.
-        frequencies: w_1, w_2, ... of the functions 1, cos w_1 t, sin w_1 t, ...
+        functions: of the angle, beside 1.
     """
 
     kind: str
     slot: int
-    frequencies: tuple[float, ...]
+    functions: tuple[Function, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,11 +137,12 @@ def wire(
             for piece, legs in zip(cut, wires.attach(cut, part_qubits), strict=True):
                 place = (places[part_qubits[0]], time)
                 if part.has_angle and kind in slots:
-                    source = Source(str(kind), slot, piece.frequencies)
+                    source = Source(str(kind), slot, piece.functions)
                     leaves.append(Leaf(piece.basis, (source,), legs, place))
                 else:
-                    functions = trigonometric(np.array(number), piece.frequencies)
-                    leaves.append(Leaf(np.tensordot(functions, piece.basis, 1), (), legs, place))
+                    at = torch.tensor(number, dtype=torch.float64)
+                    columns = columns_of(at, piece.functions).numpy()
+                    leaves.append(Leaf(np.tensordot(columns, piece.basis, 1), (), legs, place))
     open_legs = []
     for qubit, (ends_of_wire, ends) in enumerate(zip(wires.legs, final, strict=True)):
         for leg, end in zip(ends_of_wire, ends, strict=True):
@@ -157,14 +159,6 @@ def wire(
         tuple(_fuse([leaf.fixed(fixed) for leaf in leaves], frozenset(open_legs))),
         tuple(open_legs),
     )
-
-
-def trigonometric(angles: Array, frequencies: Sequence[float]) -> Array:
-    """The functions (1, cos w_1 t, sin w_1 t, ...) of angles, along a new last axis."""
-    columns = [np.ones_like(angles, dtype=np.float64)]
-    for frequency in frequencies:
-        columns += [np.cos(frequency * angles), np.sin(frequency * angles)]
-    return np.stack(columns, -1)
 
 
 _LONGEST_DENSE_ROTATION = 2

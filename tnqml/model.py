@@ -128,6 +128,13 @@ class DistributedModel(nn.Module):
         self.memory = memory
         self.single_output = isinstance(observables, Observable)
         self._outputs = Outputs(listed)
+        self._channels = tuple(
+            {
+                (gate.source, gate.slot, gate.value): gate
+                for gate in circuit.gates
+                if gate.form.is_channel and gate.source in {"feature", "parameter"}
+            }.values()
+        )
         self.wanted_route = route
         self._routes: dict[str, Route] = {}
         self._choices: dict[tuple[int, Task], RouteCost] = {}
@@ -213,7 +220,21 @@ class DistributedModel(nn.Module):
             self._check_values(converted)
         return converted
 
+    def _check_strengths(self, x: Tensor) -> None:
+        """Refuse channels whose strength, from a feature or a parameter, is no probability."""
+        for gate in self._channels:
+            values = x[:, gate.slot] if gate.source == "feature" else self.theta[gate.slot]
+            strengths = gate.value * values.detach()
+            if not ((strengths >= 0) & (strengths <= 1)).all():
+                off = strengths.flatten()[(strengths.flatten() - 0.5).abs().argmax()]
+                raise InputError(
+                    f"channel {gate.kind!r} on {gate.qubits} gets the strength {float(off):.6g} "
+                    f"from {gate.source} {gate.slot}; expected 0 to 1: clamp it, for instance "
+                    "after each step of an optimiser"
+                )
+
     def _check_values(self, x: Tensor) -> None:
+        self._check_strengths(x)
         if not torch.isfinite(x.sum()) and not torch.isfinite(x).all():
             row, column = (~torch.isfinite(x)).nonzero()[0].tolist()
             raise InputError(

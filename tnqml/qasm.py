@@ -18,7 +18,8 @@ from torch import Tensor
 
 from tnqml.circuit import Circuit
 from tnqml.errors import InputError
-from tnqml.gates import Complex, Gate
+from tnqml.gates import Gate
+from tnqml.paulis import Complex
 
 Real = NDArray[np.float64]
 
@@ -67,8 +68,8 @@ def to_qasm(
         x: one input (features,), finite; not a batch.
 
     Raises:
-        InputError: parameters or x do not fit the circuit, or are not finite; the amplitudes are
-            all zero.
+        InputError: the circuit is noisy; parameters or x do not fit the circuit, or are not finite;
+            the amplitudes are all zero.
 
     Example:
         >>> from tnqml.gates import Gate
@@ -80,6 +81,8 @@ def to_qasm(
         // no party
         cx q[0],q[1];
     """
+    if circuit.noisy:
+        raise InputError("OpenQASM 2 has no noise channels; leave them out of the circuit")
     theta = _vector(parameters, name="parameters", length=circuit.parameters)
     features = _vector(x, name="x", length=circuit.features)
     lines = [f"qreg q[{circuit.qubits}];"]

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from contractions import ContractionTooLarge, Cost, this_machine
-from tnqml import statevector
+from tnqml import density, statevector
 from tnqml.circuit import Circuit
 from tnqml.cone import Cone, Wires, canonical, light_cone
 from tnqml.errors import RouteError
@@ -184,7 +184,7 @@ class PauliRoute:
 
 
 class StateRoute:
-    """Batches of full state vectors; for narrow circuits.
+    """Batches of full state vectors, or of density matrices where noise acts; for narrow circuits.
 
     Args:
         circuit: the model's.
@@ -248,6 +248,9 @@ class StateRoute:
         rows = self._rows(len(features), task)
 
         def part(parameters: Tensor, features: Tensor) -> Tensor:
+            if self._circuit.noisy:
+                rho = density.run(self._circuit, parameters, features)
+                return density.expectations(rho, self._outputs.strings)
             state = statevector.run(self._circuit, parameters, features)
             return statevector.expectations(state, self._outputs.strings)
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from contractions import ContractionTooLarge, this_machine
-from tnqml import statevector
+from tnqml import density, statevector
 from tnqml.circuit import Circuit
 from tnqml.cone import Wires, canonical, light_cone
 from tnqml.errors import InputError
@@ -73,11 +73,14 @@ def probabilities(
 def _from_state(
     circuit: Circuit, parameters: Tensor, features: Tensor, qubits: Sequence[int]
 ) -> Tensor:
-    state = statevector.run(circuit, parameters, features)
-    grid = state.abs().square().reshape(-1, *(2,) * circuit.qubits)
+    if circuit.noisy:
+        whole = density.probabilities(circuit, parameters, features)
+    else:
+        whole = statevector.run(circuit, parameters, features).abs().square()
+    grid = whole.reshape(-1, *(2,) * circuit.qubits)
     rest = [qubit + 1 for qubit in range(circuit.qubits) if qubit not in set(qubits)]
     kept = grid.permute(0, *(qubit + 1 for qubit in qubits), *rest)
-    return kept.reshape(len(state), 2 ** len(qubits), -1).sum(2)
+    return kept.reshape(len(features), 2 ** len(qubits), -1).sum(2)
 
 
 def _from_cone(

@@ -1,7 +1,7 @@
 """The state-vector route: batches of full states, for narrow circuits."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -38,17 +38,27 @@ def apply(
     angle: Tensor,  # (batch,) or (1,)
 ) -> Tensor:
     """The state after one gate."""
-    batch, size = state.shape
-    count, arity = size.bit_length() - 1, gate.form.arity
-    view = state.reshape(batch, *(2,) * count)
-    axes = [qubit + 1 for qubit in gate.qubits]
-    front = view.movedim(axes, list(range(1, arity + 1))).reshape(batch, 2**arity, -1)
     if gate.kind == "diagonal":
         phases = torch.tensor(gate.form.array, dtype=angle.dtype, device=state.device)
         turned = torch.polar(torch.ones_like(angle[:, None] * phases), -angle[:, None] * phases)
-        front = turned.to(state.dtype).unsqueeze(2) * front
-    else:
-        front = ket_matrix(gate.form, angle, dtype=state.dtype) @ front
+        return apply_matrix(turned.to(state.dtype).unsqueeze(2), state, gate.qubits, diagonal=True)
+    return apply_matrix(ket_matrix(gate.form, angle, dtype=state.dtype), state, gate.qubits)
+
+
+def apply_matrix(
+    matrix: Tensor,  # (batch or 1, 2^k, 2^k), or (batch or 1, 2^k, 1) of a diagonal one
+    state: Tensor,  # (batch, 2^qubits)
+    qubits: Sequence[int],
+    *,
+    diagonal: bool = False,
+) -> Tensor:
+    """The state after a matrix on some of its qubits."""
+    batch, size = state.shape
+    count, arity = size.bit_length() - 1, len(qubits)
+    view = state.reshape(batch, *(2,) * count)
+    axes = [qubit + 1 for qubit in qubits]
+    front = view.movedim(axes, list(range(1, arity + 1))).reshape(batch, 2**arity, -1)
+    front = matrix * front if diagonal else matrix @ front
     back = front.reshape(batch, *(2,) * count).movedim(list(range(1, arity + 1)), axes)
     return back.reshape(batch, size)
 
@@ -60,6 +70,13 @@ def run(
 ) -> Tensor:
     """(batch, 2^qubits): the state after the circuit."""
     state = initial_state(circuit, features)
+    for gate, angle in angles(circuit, parameters, features):
+        state = apply(gate, state, angle)
+    return state
+
+
+def angles(circuit: Circuit, parameters: Tensor, features: Tensor) -> Iterator[tuple[Gate, Tensor]]:
+    """Each gate with its angle or strength, (batch,) or (1,)."""
     none = features.new_zeros(1)
     for gate in circuit.gates:
         angle = none + gate.value if gate.form.has_angle else none
@@ -67,31 +84,34 @@ def run(
             angle = gate.value * features[:, gate.slot]
         elif gate.source == "parameter":
             angle = gate.value * parameters[..., gate.slot].reshape(-1)
-        state = apply(gate, state, angle)
-    return state
+        yield gate, angle
 
 
 def expectations(state: Tensor, strings: Sequence[String]) -> Tensor:
     """(strings, batch): the expectation of each Pauli string in a state (batch, 2^qubits)."""
-    count = state.shape[1].bit_length() - 1
     index = torch.arange(state.shape[1], device=state.device)
     probabilities = state.abs().square()
     values = []
     for string in strings:
-        flips = signs = 0
-        for qubit, letter in string:
-            bit = 1 << (count - 1 - qubit)
-            flips |= bit if letter in "XY" else 0
-            signs |= bit if letter in "YZ" else 0
-        sign = (1 - 2 * parity(index & signs)).to(probabilities.dtype)
+        flips, sign, phase = action(string, state.shape[1], index)
         if flips:
-            # P|j> = i^(number of Y) (-1)^(signs . j) |j xor flips>
-            turned = state.conj() * state[:, index ^ flips]
-            phase = (-1j) ** sum(letter == "Y" for _, letter in string)
+            turned = state * state[:, index ^ flips].conj()
             values.append(((turned * sign).sum(1) * phase).real)
         else:
-            values.append(probabilities @ sign)
+            values.append(probabilities @ sign.to(probabilities.dtype))
     return torch.stack(values) if values else probabilities.new_zeros(0, len(state))
+
+
+def action(string: String, size: int, index: Tensor) -> tuple[int, Tensor, complex]:
+    """What P does: P|j> = phase * sign_j |j xor flips>, as (flips, sign (size,), phase)."""
+    count = size.bit_length() - 1
+    flips = signs = 0
+    for qubit, letter in string:
+        bit = 1 << (count - 1 - qubit)
+        flips |= bit if letter in "XY" else 0
+        signs |= bit if letter in "YZ" else 0
+    phase = 1j ** sum(letter == "Y" for _, letter in string)
+    return flips, 1 - 2 * parity(index & signs), phase
 
 
 def parity(numbers: Tensor) -> Tensor:
@@ -110,14 +130,19 @@ def cost(
     gradient: bool,
     machine: Machine,
 ) -> Cost:
-    """What a batch is predicted to cost; a reverse pass keeps the state after every gate."""
+    """What a batch is predicted to cost; a reverse pass keeps the state after every gate.
+
+    Of a noisy circuit it is the density matrix that runs.
+    """
     name = str(complex_dtype(dtype)).removeprefix("torch.")
-    entries = float(batch) * 2.0**circuit.qubits
-    operations = sum(8 * entries * 2**gate.form.arity for gate in circuit.gates)
-    moved = machine.itemsize(name) * entries * (4 * len(circuit.gates) + 2 * strings)
-    steps = 5 * len(circuit.gates) + 3 * strings
+    copies = 2 if circuit.noisy else 1  # a gate acts on the ket and on the bra
+    gates = copies * len(circuit.gates)
+    entries = float(batch) * 2.0 ** (copies * circuit.qubits)
+    operations = copies * sum(8 * entries * 2**gate.form.arity for gate in circuit.gates)
+    moved = machine.itemsize(name) * entries * (4 * gates + 2 * strings)
+    steps = 5 * gates + 3 * strings
     passes = 3 if gradient else 1
-    held = 2 * len(circuit.gates) + strings + 4 if gradient else 6
+    held = 2 * gates + strings + 4 if gradient else 6
     return Cost(
         operations=passes * operations,
         bytes_moved=passes * moved,

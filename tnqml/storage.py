@@ -24,7 +24,8 @@ from safetensors.numpy import save as bytes_from_arrays
 
 from tnqml.circuit import Circuit
 from tnqml.errors import StorageError, TnqmlError
-from tnqml.gates import Form, Gate
+from tnqml.forms import Form
+from tnqml.gates import Gate
 from tnqml.model import DistributedModel
 from tnqml.observables import Observable, String, pauli
 
@@ -34,7 +35,12 @@ VERSION = 1
 _MODEL = "model.json"
 _ARRAYS = "arrays.safetensors"
 _DTYPES = {"float32": torch.float32, "float64": torch.float64}
-_ARRAY_KEYS = {"diagonal": "phases", "unitary": "matrix"}
+_ARRAY_KEYS = {
+    "diagonal": "phases",
+    "unitary": "matrix",
+    "pauli_channel": "probabilities",
+    "kraus": "kraus",
+}
 Arrays = Mapping[str, NDArray[np.generic]]
 T = TypeVar("T")
 
@@ -163,7 +169,7 @@ def _no_number(name: str) -> NoReturn:
 
 
 def _as_reals(form: Form) -> NDArray[np.float64]:
-    """Phases (2^k,), or a matrix as pairs of reals (2^k, 2^k, 2)."""
+    """Real numbers as they are, complex ones as pairs of reals along a last axis."""
     array = form.array
     if np.iscomplexobj(array):
         return np.ascontiguousarray(array).view(np.float64).reshape(*array.shape, 2)
@@ -173,7 +179,7 @@ def _as_reals(form: Form) -> NDArray[np.float64]:
 def _gate_record(gate: Gate, names: Mapping[Form, str]) -> dict[str, object]:
     record: dict[str, object] = {"kind": gate.kind, "qubits": gate.qubits, "party": gate.party}
     if gate.source == "angle":
-        record["angle"] = gate.value
+        record["strength" if gate.form.is_channel else "angle"] = gate.value
     elif gate.source is not None:
         record |= {gate.source: gate.slot, "scale": gate.value}
     if gate.form.word:
@@ -234,6 +240,7 @@ def _gate(record: Mapping[str, Any], arrays: Arrays) -> Gate:
         ("feature", int),
         ("parameter", int),
         ("angle", float),
+        ("strength", float),
         ("scale", float),
         ("word", str),
     ):
@@ -244,10 +251,17 @@ def _gate(record: Mapping[str, Any], arrays: Arrays) -> Gate:
         raise StorageError(f"{kind!r} has the unknown entries {sorted(set(record) - known)}")
     if kind in _ARRAY_KEYS:
         size = 2 ** len(qubits)
-        shape = (size,) if kind == "diagonal" else (size, size, 2)
-        array = _array(arrays, _field(record, "array", str), dtype="float64", shape=shape)
-        complexes = array if kind == "diagonal" else array.copy().view(np.complex128)[..., 0]
-        given[_ARRAY_KEYS[kind]] = complexes
+        name = _field(record, "array", str)
+        shape: tuple[int, ...] = {
+            "diagonal": (size,),
+            "unitary": (size, size, 2),
+            "pauli_channel": (size**2,),
+            "kraus": (len(arrays.get(name, ())), size, size, 2),
+        }[kind]
+        array = _array(arrays, name, dtype="float64", shape=shape)
+        if len(shape) > 1:
+            array = array.copy().view(np.complex128)[..., 0]
+        given[_ARRAY_KEYS[kind]] = array
     return Gate(kind, qubits, **given)
 
 

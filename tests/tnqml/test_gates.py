@@ -3,7 +3,7 @@ import pytest
 from random_circuits import ANGLED, ONE, TWO, random_gate
 
 from tnqml import KINDS, CircuitError, Gate, TnqmlError, reference
-from tnqml.gates import pauli_matrix
+from tnqml.paulis import pauli_matrix
 
 
 def gate(kind, seed=0, **options):
