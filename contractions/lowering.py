@@ -1,8 +1,11 @@
 """Lowering: which steps a path is made of, with the order of every tensor's axes decided."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+
+import torch
+from torch import Tensor
 
 from contractions.network import Network
 from contractions.steps import Layout, Step
@@ -68,7 +71,7 @@ class Lowered:
 
     def __init__(self, network: Network, path: Path) -> None:
         inputs, output, self._sizes = network.numbered
-        self._output = frozenset(output)
+        self._output = output
         self.orders: list[Order] = [
             tuple(dict.fromkeys(index for index in term if index in kept))
             for term, kept in zip(inputs, leaf_legs(network), strict=True)
@@ -79,8 +82,34 @@ class Lowered:
     def _size(self, legs: Iterable[int]) -> int:
         return math.prod(self._sizes[index] for index in legs)
 
+    def size_of(self, node: int) -> int:
+        """The number of entries of a node."""
+        return self._size(self.orders[node])
+
+    def log_scale(self, scales: Mapping[int, Tensor], *, like: Tensor) -> Tensor:
+        """The logarithm of what the steps in `scales` divided by, over the output's axes.
+
+        Args:
+            scales: for each such step, by number, what each entry of its `lead` was divided by.
+            like: a tensor of the dtype and device of the run.
+        """
+        total = torch.zeros(
+            [self._sizes[index] for index in self._output] if scales else (),
+            dtype=like.real.dtype if like.is_complex() else like.dtype,
+            device=like.device,
+        )
+        for number, scale in scales.items():
+            rescale = self.steps[number][1]
+            legs = rescale.lead if rescale is not None else ()
+            present = [index for index in self._output if index in legs]
+            values = scale.abs().log().reshape([self._sizes[index] for index in legs])
+            values = values.permute([legs.index(index) for index in present])
+            shape = [self._sizes[index] if index in legs else 1 for index in self._output]
+            total = total + values.reshape(shape)
+        return total
+
     def _lower(self, todo: Sequence[Product]) -> None:
-        leaves, output = len(self.orders), self._output
+        leaves, output = len(self.orders), frozenset(self._output)
         summed_at: dict[int, int] = {}
         consumers: dict[int, _Consumer] = {}
         for number, product in enumerate(todo):

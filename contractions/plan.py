@@ -23,6 +23,9 @@ from contractions.program import Program, Scaled
 from contractions.search import Found, depth_first, search
 from contractions.tree import Cost, Path, cost, leaf_legs, products
 
+Stacks = tuple[tuple[int, ...], ...]
+"""For each array the tensors that it holds along its first axis."""
+
 _log = logging.getLogger(__name__)
 
 _FORMAT = 4
@@ -68,8 +71,13 @@ class Plan:
         )
 
     @cached_property
-    def _program(self) -> Program:
-        return Program(self.network, self.path)
+    def _programs(self) -> dict[Stacks | None, Program]:
+        return {}
+
+    def _program(self, stacks: Stacks | None) -> Program:
+        if stacks not in self._programs:
+            self._programs[stacks] = Program(self.network, self.path, stacks)
+        return self._programs[stacks]
 
     def resized(self, sizes: Mapping[Any, int]) -> "Plan":
         """The same tree for other sizes of the indices named, a batch for instance.
@@ -92,17 +100,29 @@ class Plan:
             )
 
     @overload
-    def contract(self, arrays: Sequence[Any], *, scaled: Literal[False] = False) -> Any: ...
+    def contract(
+        self,
+        arrays: Sequence[Any],
+        *,
+        stacks: Stacks | None = None,
+        scaled: Literal[False] = False,
+    ) -> Any: ...
 
     @overload
-    def contract(self, arrays: Sequence[Any], *, scaled: Literal[True]) -> Scaled: ...
+    def contract(
+        self, arrays: Sequence[Any], *, stacks: Stacks | None = None, scaled: Literal[True]
+    ) -> Scaled: ...
 
-    def contract(self, arrays: Sequence[Any], *, scaled: bool = False) -> Any:
+    def contract(
+        self, arrays: Sequence[Any], *, stacks: Stacks | None = None, scaled: bool = False
+    ) -> Any:
         """The contracted network, its axes as `network.output`.
 
         Args:
             arrays: one array a tensor, all numpy or all torch, of the plan's dtype and the
                 network's shapes, on one device. Torch tensors carry gradients of any order.
+            stacks: for each array, if it holds several tensors of one shape along a first axis,
+                which: a partition of the tensors by number.
             scaled: return a `Scaled` (mantissa and logarithm), for results that would underflow.
 
         Returns:
@@ -111,21 +131,27 @@ class Plan:
         Raises:
             NetworkError: the arrays do not fit the network or the plan.
         """
-        kind = self._check(arrays)
+        kind = self._check(arrays, stacks)
+        program = self._program(stacks)
         if kind == "torch":
-            program = self._program
             return program.run_scaled(arrays) if scaled else program.run(arrays)
         with torch.inference_mode():
             tensors = [torch.from_numpy(np.array(array)) for array in arrays]
             if scaled:
-                result = self._program.run_scaled(tensors)
+                result = program.run_scaled(tensors)
                 return Scaled(result.mantissa.numpy(), result.log_scale.numpy())  # type: ignore[arg-type]
-            return self._program.run(tensors).numpy()
+            return program.run(tensors).numpy()
 
-    def _check(self, arrays: Sequence[Any]) -> Literal["numpy", "torch"]:
+    def _check(self, arrays: Sequence[Any], stacks: Stacks | None) -> Literal["numpy", "torch"]:
         shapes = self.network.shapes
+        if stacks is not None:
+            self._check_stacks(stacks)
+            shapes = tuple((len(stack), *shapes[stack[0]]) for stack in stacks)
         if len(arrays) != len(shapes):
-            raise NetworkError(f"the network has {len(shapes)} tensors, got {len(arrays)} arrays")
+            raise NetworkError(
+                f"the network has {len(shapes)} {'stacks' if stacks else 'tensors'}, got "
+                f"{len(arrays)} arrays"
+            )
         kinds = {autoray.infer_backend(array) for array in arrays}
         if kinds not in ({"numpy"}, {"torch"}):
             raise NetworkError(
@@ -133,7 +159,7 @@ class Plan:
             )
         for position, (array, shape) in enumerate(zip(arrays, shapes, strict=True)):
             if tuple(array.shape) != shape:
-                term = self.network.inputs[position]
+                term = self.network.inputs[stacks[position][0] if stacks else position]
                 raise NetworkError(
                     f"array {position}, of indices {term}, has shape {tuple(array.shape)}; "
                     f"expected {shape}"
@@ -150,6 +176,21 @@ class Plan:
                     "move all to one device"
                 )
         return "torch" if kinds == {"torch"} else "numpy"
+
+    def _check_stacks(self, stacks: Stacks) -> None:
+        if stacks in self._programs:
+            return
+        shapes = self.network.shapes
+        if sorted(tensor for stack in stacks for tensor in stack) != list(range(len(shapes))):
+            raise NetworkError(
+                f"the stacks are no partition of the network's {len(shapes)} tensors; name each "
+                "once"
+            )
+        for number, stack in enumerate(stacks):
+            if len({shapes[tensor] for tensor in stack}) != 1:
+                raise NetworkError(
+                    f"stack {number} holds tensors of several shapes, or none; expected one shape"
+                )
 
 
 def plan(

@@ -1,15 +1,22 @@
 """A lowered path run over torch tensors, forwards and in reverse."""
 
-from collections.abc import Sequence
+import weakref
+from collections.abc import Hashable, Sequence
+from functools import partial
+from itertools import count
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from contractions.bound import Bound
+from contractions.leases import LEASES
 from contractions.lowering import Lowered, Order
 from contractions.network import Network
 from contractions.steps import product
 from contractions.tree import Path
+
+_NUMBERS = count()
 
 
 class Scaled(NamedTuple):
@@ -34,15 +41,31 @@ class Program:
     Args:
         network: what is contracted.
         path: the pairs, in the order in which they run.
+        stacks: for each array that a run is given, the tensors that it holds along its first axis,
+            all of one shape; every tensor is in one of them. By default an array for each tensor,
+            without that axis.
     """
 
-    def __init__(self, network: Network, path: Path) -> None:
+    def __init__(
+        self, network: Network, path: Path, stacks: Sequence[Sequence[int]] | None = None
+    ) -> None:
         self._inputs, self._output, self._sizes = network.numbered
-        lowered = Lowered(network, path)
-        self._orders, self._steps = lowered.orders, lowered.steps
-        final = self._orders[-1]
-        self._final_view = tuple(self._sizes[index] for index in final)
-        self._final_order = tuple(final.index(index) for index in self._output)
+        self._lowered = Lowered(network, path)
+        listed = [[leaf] for leaf in range(len(self._inputs))] if stacks is None else stacks
+        self._stacks = tuple(tuple(stack) for stack in listed)
+        orders = self._lowered.orders
+        self._as_given = all(
+            term == order for term, order in zip(self._inputs, orders, strict=False)
+        )
+        self._final_view = tuple(self._sizes[index] for index in orders[-1])
+        self._final_order = tuple(orders[-1].index(index) for index in self._output)
+        self._number = next(_NUMBERS)
+        number = self._number
+        weakref.finalize(self, LEASES.forget, partial(_belongs_to, number)).atexit = False
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Program":
+        """Itself: nothing of it changes."""
+        return self
 
     def run(self, arrays: Sequence[Tensor]) -> Tensor:
         """The contracted network; axes as the network's output."""
@@ -56,83 +79,78 @@ class Program:
         return Scaled(mantissa.reshape(flat.shape), log_scale + logarithm.reshape(flat.shape))
 
     def _run(self, arrays: Sequence[Tensor], *, scaled: bool) -> tuple[Tensor, Tensor]:
-        leaves = [
-            array if term == order else torch.einsum(array, _local(term, term), _local(term, order))
-            for array, term, order in zip(arrays, self._inputs, self._orders, strict=False)
-        ]
-        recorded = torch.is_grad_enabled() and any(leaf.requires_grad for leaf in leaves)
-        if recorded and self._steps and torch._C._functorch.maybe_current_level() is None:
-            last, log_scale = _Contraction.apply(self, scaled, *leaves)  # type: ignore[no-untyped-call]
+        if not self._as_given:
+            arrays = self._reduced(arrays)
+        if torch._C._functorch.maybe_current_level() is not None or not self._lowered.steps:
+            return self.plain(arrays, scaled=scaled)
+        if torch.is_grad_enabled() and any(array.requires_grad for array in arrays):
+            last, log_scale = _Contraction.apply(self, scaled, *arrays)  # type: ignore[no-untyped-call]
             return last, log_scale
-        return self.forward(leaves, scaled=scaled, tape=None)
+        number = self.borrow(arrays[0], reverse=False, scaled=scaled)
+        try:
+            bound = LEASES.bound(number)
+            assert bound is not None  # noqa: S101 - it was just borrowed
+            with torch.no_grad():
+                return bound.forward(arrays)
+        finally:
+            LEASES.give_back(number)
 
-    def forward(
-        self, leaves: Sequence[Tensor], *, scaled: bool, tape: list[Tensor] | None
-    ) -> tuple[Tensor, Tensor]:
-        """The last node and the logarithm of its scale; what `reverse` needs goes on the tape."""
-        nodes: list[Any] = list(leaves)
-        log_scale = torch.zeros(
-            [self._sizes[index] for index in self._output] if scaled else (),
-            dtype=leaves[0].real.dtype if leaves[0].is_complex() else leaves[0].dtype,
-            device=leaves[0].device,
-        )
-        for step, rescale in self._steps:
+    def borrow(self, like: Tensor, *, reverse: bool, scaled: bool) -> int:
+        """A lease on memory for a run on arrays of that dtype and device."""
+        key: Hashable = (self._number, like.dtype, like.device, reverse, scaled)
+
+        def make() -> Bound:
+            with torch.inference_mode(False), torch.no_grad():
+                return Bound(
+                    self._lowered,
+                    self._stacks,
+                    dtype=like.dtype,
+                    device=like.device,
+                    reverse=reverse,
+                    scaled=scaled,
+                )
+
+        return LEASES.borrow(key, make)
+
+    def _leaves(self, arrays: Sequence[Tensor], terms: Sequence[Order]) -> list[Tensor]:
+        """A tensor for each leaf, out of the stacks."""
+        leaves: dict[int, Tensor] = {}
+        for stack, array in zip(self._stacks, arrays, strict=True):
+            shape = [self._sizes[index] for index in terms[stack[0]]]
+            leaves |= dict(zip(stack, array.reshape(len(stack), *shape).unbind(), strict=True))
+        return [leaves[leaf] for leaf in range(len(leaves))]
+
+    def _reduced(self, arrays: Sequence[Tensor]) -> list[Tensor]:
+        """The stacks with diagonals taken, and what only one tensor holds summed."""
+        leaves = [
+            torch.einsum(leaf, _local(term, term), _local(term, order))
+            for leaf, term, order in zip(
+                self._leaves(arrays, self._inputs), self._inputs, self._lowered.orders, strict=False
+            )
+        ]
+        return [torch.stack([leaves[leaf] for leaf in stack]) for stack in self._stacks]
+
+    def plain(self, arrays: Sequence[Tensor], *, scaled: bool) -> tuple[Tensor, Tensor]:
+        """The last node and the logarithm of its scale, by operations that autograd can record."""
+        nodes: list[Any] = list(self._leaves(arrays, self._lowered.orders))
+        scales: dict[int, Tensor] = {}
+        for number, (step, rescale) in enumerate(self._lowered.steps):
             a, b = step.left_layout(nodes[step.left]), step.right_layout(nodes[step.right])
             nodes[step.left] = nodes[step.right] = None  # its memory can go
             result = product(a, b)
-            if tape is not None:
-                tape += [a, b]
             if scaled and rescale is not None:
-                scale = _scale(result.reshape(rescale.shape))
-                result = result.reshape(rescale.shape) / scale
-                log_scale = log_scale + self._spread(scale.log(), rescale.lead)
-                if tape is not None:
-                    tape.append(scale)
+                rows = result.reshape(rescale.shape)
+                scales[number] = _scale(rows)
+                result = rows / scales[number]
             nodes.append(result)
-        return nodes[-1], log_scale
-
-    def reverse(
-        self, cotangent: Tensor, tape: Sequence[Tensor], *, scaled: bool, wanted: Sequence[bool]
-    ) -> list[Tensor | None]:
-        """The cotangent of every leaf that is wanted, from that of the last node."""
-        needed = list(wanted)
-        for step, _ in self._steps:
-            needed.append(needed[step.left] or needed[step.right])
-        cotangents: list[Any] = [None] * len(self._orders)
-        cotangents[-1] = cotangent
-        place = len(tape)
-        for node in range(len(self._orders) - 1, len(wanted) - 1, -1):
-            step, rescale = self._steps[node - len(wanted)]
-            current, cotangents[node] = cotangents[node], None
-            if scaled and rescale is not None:
-                place -= 1
-                current = None if current is None else current.reshape(rescale.shape) / tape[place]
-            place -= 2
-            if current is None:
-                continue
-            current = current.reshape(step.shape)
-            if needed[step.left]:
-                cotangents[step.left] = step.pull_left(current, tape[place + 1])
-            if needed[step.right]:
-                cotangents[step.right] = step.pull_right(current, tape[place])
-        return [
-            None
-            if cotangents[leaf] is None
-            else cotangents[leaf].reshape([self._sizes[index] for index in self._orders[leaf]])
-            for leaf in range(len(wanted))
-        ]
+        return nodes[-1], self._lowered.log_scale(scales, like=nodes[-1])
 
     def _finish(self, tensor: Tensor) -> Tensor:
         return tensor.reshape(self._final_view).permute(self._final_order)
 
-    def _spread(self, values: Tensor, legs: Order) -> Tensor:
-        """Values over `legs`, shaped to broadcast against the output."""
-        present = [index for index in self._output if index in legs]
-        values = values.reshape([self._sizes[index] for index in legs])
-        values = values.permute([legs.index(index) for index in present])
-        return values.reshape(
-            [self._sizes[index] if index in legs else 1 for index in self._output]
-        )
+
+def _belongs_to(number: int, key: Hashable) -> bool:
+    return isinstance(key, tuple) and key[0] == number
 
 
 def _local(term: Sequence[int], order: Sequence[int]) -> list[int]:
@@ -156,28 +174,54 @@ def _normalise(rows: Tensor) -> tuple[Tensor, Tensor]:
 class _Contraction(torch.autograd.Function):
     """A program as one node of autograd's graph.
 
-    The operands of every step are kept by `save_for_backward`, so that checkpoints see them.
+    What the reverse pass needs lies in leased memory. The lease's token is among the saved tensors,
+    so that it ends with them; if the memory is gone by then, because a hook kept a copy of the
+    token or the reverse pass runs a second time, the forward pass runs again.
     """
 
     @staticmethod
-    def forward(ctx: Any, program: Program, scaled: bool, *leaves: Tensor) -> tuple[Tensor, Tensor]:
-        tape: list[Tensor] = []
-        last, log_scale = program.forward(leaves, scaled=scaled, tape=tape)
-        ctx.program, ctx.scaled, ctx.leaves = program, scaled, len(leaves)
-        ctx.save_for_backward(*leaves, *tape)
+    def forward(ctx: Any, program: Program, scaled: bool, *arrays: Tensor) -> tuple[Tensor, Tensor]:
+        number = program.borrow(arrays[0], reverse=True, scaled=scaled)
+        token = LEASES.token(number)
+        bound = LEASES.bound(number)
+        assert bound is not None  # noqa: S101 - it was just borrowed
+        last, log_scale = bound.forward(arrays)
+        ctx.program, ctx.scaled, ctx.arrays = program, scaled, len(arrays)
+        ctx.save_for_backward(token, *arrays)
         ctx.mark_non_differentiable(log_scale)
         return last, log_scale
 
     @staticmethod
     def backward(ctx: Any, cotangent: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
-        saved, wanted = ctx.saved_tensors, ctx.needs_input_grad[2:]
-        leaves, tape = saved[: ctx.leaves], saved[ctx.leaves :]
-        if not torch.is_grad_enabled():
-            found = ctx.program.reverse(cotangent, tape, scaled=ctx.scaled, wanted=wanted)
-            return (None, None, *found)
-        last, _ = ctx.program.forward(leaves, scaled=ctx.scaled, tape=None)
-        chosen = [leaf for leaf, is_wanted in zip(leaves, wanted, strict=True) if is_wanted]
-        gradients = iter(
-            torch.autograd.grad(last, chosen, cotangent, create_graph=True, allow_unused=True)
+        (token, *arrays), wanted = ctx.saved_tensors, ctx.needs_input_grad[2:]
+        program: Program = ctx.program
+        if torch.is_grad_enabled():
+            last, _ = program.plain(arrays, scaled=ctx.scaled)
+            chosen = [array for array, is_wanted in zip(arrays, wanted, strict=True) if is_wanted]
+            gradients = iter(
+                torch.autograd.grad(
+                    last,
+                    chosen,
+                    cotangent.reshape(last.shape),
+                    create_graph=True,
+                    allow_unused=True,
+                )
+            )
+            return (None, None, *(next(gradients) if is_wanted else None for is_wanted in wanted))
+        number = int(token)
+        bound = LEASES.bound(number)
+        if bound is None or bound.spent:
+            number = program.borrow(arrays[0], reverse=True, scaled=ctx.scaled)
+            token = LEASES.token(number)
+            bound = LEASES.bound(number)
+            assert bound is not None  # noqa: S101 - it was just borrowed
+            bound.forward(arrays)
+        pulled = bound.reverse(cotangent, wanted=wanted)
+        return (
+            None,
+            None,
+            *(
+                None if flat is None else flat.reshape(array.shape)
+                for flat, array in zip(pulled, arrays, strict=True)
+            ),
         )
-        return (None, None, *(next(gradients) if is_wanted else None for is_wanted in wanted))

@@ -1,7 +1,10 @@
 """The one kind of step that a program is made of: a batched matrix product, there and back."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -9,6 +12,9 @@ from torch import Tensor
 _GATHER_FROM = 512
 _WIDE = 32
 _SQUARE = 8
+
+Call = Callable[[], object]
+Side = Literal["left", "right"]
 
 
 class Layout:
@@ -49,27 +55,43 @@ class Layout:
     def __call__(self, tensor: Tensor) -> Tensor:
         """The operand."""
         if self.moves:
-            tensor = self._permuted(tensor, self._view, self._order, undo=False)
+            tensor = self._permuted(tensor)
         tensor = tensor.reshape(self.shape)
         return tensor.transpose(1, 2) if self.transpose else tensor
 
-    def undo(self, stored: Tensor) -> Tensor:
-        """The tensor of an operand that is given before its transposition."""
-        if not self.moves:
-            return stored
-        return self._permuted(stored, self._undo_view, self._undo_order, undo=True)
+    def operand(self, stored: Tensor) -> Tensor:
+        """The operand, a view of the permuted entries."""
+        stored = stored.view(self.shape)
+        return stored.transpose(1, 2) if self.transpose else stored
 
-    def _permuted(
-        self, tensor: Tensor, view: tuple[int, ...], order: tuple[int, ...], *, undo: bool
-    ) -> Tensor:
+    def mover(self, source: Tensor, target: Tensor, *, undo: bool = False) -> Call:
+        """A call that permutes the entries of one flat tensor into another, or back."""
+        view, order = self._view, self._order
+        if undo:
+            view, order = self._undo_view, self._undo_order
         if self._maps is None:
-            return tensor.reshape(view).permute(order)
-        maps = self._maps.get(tensor.device)
-        if maps is None:
-            maps = self._maps[tensor.device] = self._gather_maps(tensor.device)
+            moved = target.view([view[axis] for axis in order])
+            return partial(moved.copy_, source.view(view).permute(order))
+        maps = self._maps_on(source.device)
+        shape = (self._rows, -1) if self._tail == 1 else (self._rows, -1, self._tail)
+        return partial(
+            torch.index_select, source.view(shape), 1, maps[undo], out=target.view(shape)
+        )
+
+    def _permuted(self, tensor: Tensor) -> Tensor:
+        if self._maps is None:
+            return tensor.reshape(self._view).permute(self._order)
+        forwards, _ = self._maps_on(tensor.device)
         if self._tail == 1:
-            return tensor.reshape(self._rows, -1).index_select(1, maps[undo])
-        return tensor.reshape(self._rows, -1, self._tail).index_select(1, maps[undo])
+            return tensor.reshape(self._rows, -1).index_select(1, forwards)
+        return tensor.reshape(self._rows, -1, self._tail).index_select(1, forwards)
+
+    def _maps_on(self, device: torch.device) -> tuple[Tensor, Tensor]:
+        assert self._maps is not None  # noqa: S101 - only gathers come here
+        maps = self._maps.get(device)
+        if maps is None:
+            maps = self._maps[device] = self._gather_maps(device)
+        return maps
 
     def _gather_maps(self, device: torch.device) -> tuple[Tensor, Tensor]:
         """Where each entry of the middle axes comes from, and the inverse."""
@@ -99,29 +121,36 @@ class Step:
     right_layout: Layout
     shape: tuple[int, int, int]
 
-    def pull_left(
-        self,
-        cotangent: Tensor,  # (g, m, n)
-        b: Tensor,  # (g, k, n)
-    ) -> Tensor:
-        """The cotangent of the left tensor."""
-        if self.left_layout.transpose:
-            stored = product(b.conj(), cotangent.transpose(1, 2))
-        else:
-            stored = product(cotangent, b.conj().transpose(1, 2))
-        return self.left_layout.undo(stored)
+    @property
+    def sides(self) -> tuple[tuple[Side, Layout, int], tuple[Side, Layout, int]]:
+        """For either operand its name, its layout and the node it comes from."""
+        return ("left", self.left_layout, self.left), ("right", self.right_layout, self.right)
 
-    def pull_right(
+    @property
+    def scratch_entries(self) -> int:
+        """What the product, there or back, needs room for beside its result; see `writer`."""
+        g, m, n = self.shape
+        k = math.prod(self.left_layout.shape) // (g * m)
+        return g * max(m, n, k) if sorted((m, n, k))[1] == 1 else 0
+
+    def pull(
         self,
+        side: Side,
         cotangent: Tensor,  # (g, m, n)
+        *,
         a: Tensor,  # (g, m, k)
-    ) -> Tensor:
-        """The cotangent of the right tensor."""
-        if self.right_layout.transpose:
-            stored = product(cotangent.transpose(1, 2), a.conj())
-        else:
-            stored = product(a.conj().transpose(1, 2), cotangent)
-        return self.right_layout.undo(stored)
+        b: Tensor,  # (g, k, n)
+    ) -> tuple[Tensor, Tensor]:
+        """Two operands whose product is the cotangent of one side before its transposition."""
+        if side == "left":
+            back, other = self.left_layout.transpose, b.conj()
+            if back:
+                return other, cotangent.transpose(1, 2)
+            return cotangent, other.transpose(1, 2)
+        back, other = self.right_layout.transpose, a.conj()
+        if back:
+            return cotangent.transpose(1, 2), other
+        return other.transpose(1, 2), cotangent
 
 
 def product(
@@ -134,3 +163,22 @@ def product(
     if a.shape[1] == 1 and b.shape[2] == 1:
         return (a.transpose(1, 2) * b).sum(1, keepdim=True)
     return torch.bmm(a, b)
+
+
+def writer(
+    a: Tensor,  # (g, m, k)
+    b: Tensor,  # (g, k, n)
+    *,
+    out: Tensor,  # (g, m, n)
+    scratch: Tensor,  # (g * k,) or more where m and n are 1
+) -> list[Call]:
+    """Calls that write the batched matrix product into `out`; as `product` computes it."""
+    if a.shape[2] == 1:
+        return [partial(torch.mul, a, b, out=out)]
+    if a.shape[1] == 1 and b.shape[2] == 1:
+        terms = scratch[: b.numel()].view(b.shape)
+        return [
+            partial(torch.mul, a.transpose(1, 2), b, out=terms),
+            partial(torch.sum, terms, (1,), keepdim=True, out=out),
+        ]
+    return [partial(torch.bmm, a, b, out=out)]

@@ -289,9 +289,15 @@ class ConeNetwork:
         """The value, (cones, batch, *open legs), and if scaled its logarithm."""
         _, cones, batch = angles["feature"].shape
         evaluator = self._evaluator(task.dtype, angles["feature"].device)
-        arrays = evaluator.arrays(**angles, per_sample=task.per_sample) + list(selectors)
+        arrays = evaluator.arrays(**angles, per_sample=task.per_sample)
+        arrays += [selector.unsqueeze(0) for selector in selectors]
+        count = len(self.leaves)
+        stacks = evaluator.stacks + tuple((count + k,) for k in range(len(selectors)))
         plan = self.plan(cones=cones, batch=batch, task=task)
-        results = plan.contract(arrays, scaled=True) if task.scaled else (plan.contract(arrays),)
+        if task.scaled:
+            results: tuple[Tensor, ...] = plan.contract(arrays, stacks=stacks, scaled=True)
+        else:
+            results = (plan.contract(arrays, stacks=stacks),)
         return tuple(self._spread(result, plan, cones=cones, batch=batch) for result in results)
 
     def _spread(self, result: Tensor, plan: Plan, *, cones: int, batch: int) -> Tensor:
