@@ -1,7 +1,6 @@
 """Light cones: the gates that an observable can feel, brought to a form that equal cones share."""
 
 import heapq
-from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,14 +12,22 @@ _PAULI_ROTATIONS = {"rx": "X", "ry": "Y", "rz": "Z", "rxx": "XX", "ryy": "YY", "
 
 
 class Wires:
-    """For each qubit of a circuit the positions of its gates, in order."""
+    """What stands where on the wires of a circuit.
+
+    Attributes:
+        circuit: whose they are.
+        last: for each qubit the position of its last gate, or -1.
+        before: for each gate, for each of its qubits, the position of the gate before, or -1.
+    """
 
     def __init__(self, circuit: Circuit) -> None:
         self.circuit = circuit
-        self.positions: list[list[int]] = [[] for _ in range(circuit.qubits)]
+        self.last = [-1] * circuit.qubits
+        self.before: list[tuple[int, ...]] = []
         for position, gate in enumerate(circuit.gates):
+            self.before.append(tuple([self.last[qubit] for qubit in gate.qubits]))
             for qubit in gate.qubits:
-                self.positions[qubit].append(position)
+                self.last[qubit] = position
 
 
 def light_cone(wires: Wires, letters: Mapping[int, str], *, marginal: bool = False) -> list[Gate]:
@@ -39,40 +46,30 @@ def light_cone(wires: Wires, letters: Mapping[int, str], *, marginal: bool = Fal
     gates = wires.circuit.gates
     axis: dict[int, str | None] = dict(letters)
     string: Mapping[int, str] | None = None if marginal else letters
-    heap: list[int] = []
-    queued: set[int] = set()
-
-    def queue_before(position: int, qubit: int) -> None:
-        places = wires.positions[qubit]
-        count = bisect_left(places, position)
-        if count and places[count - 1] not in queued:
-            queued.add(places[count - 1])
-            heapq.heappush(heap, -places[count - 1])
-
+    queued = {wires.last[qubit] for qubit in letters} - {-1}
+    heap = sorted(-position for position in queued)
     kept: list[int] = []
-    for qubit in letters:
-        queue_before(len(gates), qubit)
     while heap:
         position = -heapq.heappop(heap)
         gate = gates[position]
-        passed = [qubit for qubit in gate.qubits if qubit in axis]
-        if not (_commutes(gate, axis) or (string is not None and _commutes_as_word(gate, string))):
+        axes = gate.axes
+        passes = all(
+            qubit not in axis or (own is not None and axis[qubit] == own)
+            for qubit, own in zip(gate.qubits, axes, strict=True)
+        )
+        dropped = passes or (string is not None and _commutes_as_word(gate, string))
+        if not dropped:
             kept.append(position)
             string = None
-            passed = list(gate.qubits)
-            for qubit, own in zip(gate.qubits, gate.axes, strict=True):
+        for qubit, own, before in zip(gate.qubits, axes, wires.before[position], strict=True):
+            if dropped and qubit not in axis:
+                continue
+            if not dropped:
                 axis[qubit] = own if axis.get(qubit, own) == own else None
-        for qubit in passed:
-            queue_before(position, qubit)
+            if before >= 0 and before not in queued:
+                queued.add(before)
+                heapq.heappush(heap, -before)
     return [gates[position] for position in reversed(kept)]
-
-
-def _commutes(gate: Gate, axis: Mapping[int, str | None]) -> bool:
-    """Whether on every shared qubit gate and operator lie in the algebra of the same Pauli."""
-    return all(
-        qubit not in axis or (own is not None and axis[qubit] == own)
-        for qubit, own in zip(gate.qubits, gate.axes, strict=True)
-    )
 
 
 def _commutes_as_word(gate: Gate, string: Mapping[int, str]) -> bool:
@@ -116,12 +113,63 @@ def _named(gate: Gate, names: Mapping[int, int]) -> tuple[int, ...]:
     return tuple(sorted(named)) if gate.kind in _SYMMETRIC else named
 
 
-def canonical(gates: Sequence[Gate], letters: Mapping[int, str]) -> Cone:
+@dataclass(frozen=True)
+class _Arrangement:
+    """How a cone was brought to its canonical form, apart from where it lies."""
+
+    key: tuple[tuple[tuple[Form, tuple[int, ...], str | None, float], ...], tuple[str, ...]]
+    order: tuple[int, ...]
+    met: tuple[int, ...]
+
+
+Known = dict[object, _Arrangement]
+"""Arrangements by what translated cones have in common."""
+
+
+def canonical(
+    gates: Sequence[Gate], letters: Mapping[int, str], *, known: Known | None = None
+) -> Cone:
     """The cone with gates in an order, and qubits with names, that depend on structure alone.
 
     The walk starts at the string's qubits and goes back in time, taking the gates of each wire as
     soon as nothing later is in their way; qubits are counted as they are met.
+
+    Args:
+        gates: in order.
+        letters: of the string.
+        known: arrangements of other cones, so that translated ones need no walk; added to.
     """
+    start = min(letters, default=0)
+    what: object = None
+    arrangement = None
+    if known is not None:
+        what = (
+            tuple(
+                [
+                    (gate.form, gate.source, gate.value if gate.source == "angle" else 0.0)
+                    for gate in gates
+                ]
+            ),
+            tuple([qubit - start for gate in gates for qubit in gate.qubits]),
+            tuple([(qubit - start, letter) for qubit, letter in letters.items()]),
+        )
+        arrangement = known.get(what)
+    if arrangement is None:
+        arrangement = _arranged(gates, letters, start)
+        if known is not None:
+            known[what] = arrangement
+    ordered = tuple([gates[position] for position in arrangement.order])
+    sourced = [gate for gate in ordered if gate.source in {"feature", "parameter"}]
+    return Cone(
+        key=arrangement.key,
+        slots=tuple([gate.slot for gate in sourced]),
+        scales=tuple([gate.value for gate in sourced]),
+        qubits=tuple([qubit + start for qubit in arrangement.met]),
+        gates=ordered,
+    )
+
+
+def _arranged(gates: Sequence[Gate], letters: Mapping[int, str], start: int) -> _Arrangement:
     wires: dict[int, list[int]] = {qubit: [] for qubit in letters}
     for position, gate in enumerate(gates):
         for qubit in gate.qubits:
@@ -143,23 +191,18 @@ def canonical(gates: Sequence[Gate], letters: Mapping[int, str]) -> Cone:
                 backwards.append(position)
                 for other in gate.qubits:
                     wires[other].pop()
-    ordered = tuple(gates[position] for position in reversed(backwards))
-    sourced = [gate for gate in ordered if gate.source in {"feature", "parameter"}]
-    return Cone(
-        key=(
-            tuple(
-                (
-                    gate.form,
-                    _named(gate, names),
-                    gate.source,
-                    gate.value if gate.source == "angle" else 0.0,
-                )
-                for gate in ordered
-            ),
-            tuple(letters.values()),
-        ),
-        slots=tuple(gate.slot for gate in sourced),
-        scales=tuple(gate.value for gate in sourced),
-        qubits=tuple(met),
-        gates=ordered,
+    order = tuple(reversed(backwards))
+    parts = tuple(
+        (
+            gates[position].form,
+            _named(gates[position], names),
+            gates[position].source,
+            gates[position].value if gates[position].source == "angle" else 0.0,
+        )
+        for position in order
+    )
+    return _Arrangement(
+        key=(parts, tuple(letters.values())),
+        order=order,
+        met=tuple(qubit - start for qubit in met),
     )

@@ -4,7 +4,7 @@ import itertools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -86,6 +86,14 @@ class Form:
     arity: int
     word: str = ""
     values: bytes = field(default=b"", repr=False)
+
+    def __hash__(self) -> int:
+        """Computed once: circuits look forms up again and again."""
+        return self._hash
+
+    @cached_property
+    def _hash(self) -> int:
+        return hash((self.kind, self.arity, self.word, self.values))
 
     @property
     def is_channel(self) -> bool:
@@ -267,6 +275,16 @@ _CHECKS: dict[str, tuple[str, Callable[[Any, int], NDArray[Any]]]] = {
     "kraus": ("kraus", _trace_preserving),
 }
 """For kinds that are given by an array, its name and what checks it."""
+
+
+@lru_cache(maxsize=4096)
+def plain_form(kind: str, arity: int) -> Form:
+    """The form of a gate or channel that is given no array.
+
+    Raises:
+        CircuitError: it needs one, or acts on another number of qubits.
+    """
+    return make_form(kind, arity, dict.fromkeys(("word", *(name for name, _ in _CHECKS.values()))))
 
 
 def make_form(kind: str, arity: int, given: Mapping[str, Any]) -> Form:

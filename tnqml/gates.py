@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from tnqml import channels
 from tnqml.errors import CircuitError
-from tnqml.forms import KINDS, Form, axes, make_form
+from tnqml.forms import KINDS, Form, axes, make_form, plain_form
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,10 @@ class Gate:
             "probabilities": probabilities,
             "kraus": kraus,
         }
-        form = make_form(kind, len(places), arrays)
+        if all(array is None for array in arrays.values()):
+            form = plain_form(kind, len(places))
+        else:
+            form = make_form(kind, len(places), arrays)
         number = "strength" if form.is_channel else "angle"
         misnamed = {"strength": angle, "angle": strength}[number]
         if misnamed is not None:
@@ -121,15 +124,9 @@ class Gate:
             )
         if form.is_channel and source == "angle" and not 0 <= value <= 1:
             raise CircuitError(f"channel {kind!r} has the strength {value}; expected 0 to 1")
-        for name, content in (
-            ("form", form),
-            ("qubits", places),
-            ("party", party),
-            ("source", source),
-            ("slot", slot),
-            ("value", value),
-        ):
-            object.__setattr__(self, name, content)
+        self.__dict__.update(
+            form=form, qubits=places, party=party, source=source, slot=slot, value=value
+        )
 
     @property
     def kind(self) -> str:

@@ -14,10 +14,9 @@ from functools import reduce
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
-from tnqml.expansion import Function, Piece, columns_of
+from tnqml.expansion import Function, Piece
 from tnqml.forms import Form
 
 Array = NDArray[Any]
@@ -140,8 +139,7 @@ def wire(
                     source = Source(str(kind), slot, piece.functions)
                     leaves.append(Leaf(piece.basis, (source,), legs, place))
                 else:
-                    at = torch.tensor(number, dtype=torch.float64)
-                    columns = columns_of(at, piece.functions).numpy()
+                    columns = _columns_at(number, piece.functions)
                     leaves.append(Leaf(np.tensordot(columns, piece.basis, 1), (), legs, place))
     open_legs = []
     for qubit, (ends_of_wire, ends) in enumerate(zip(wires.legs, final, strict=True)):
@@ -159,6 +157,19 @@ def wire(
         tuple(_fuse([leaf.fixed(fixed) for leaf in leaves], frozenset(open_legs))),
         tuple(open_legs),
     )
+
+
+def _columns_at(number: float, functions: Sequence[Function]) -> Array:
+    """(columns,): what `expansion.columns_of` gives, of a number and outside of torch."""
+    columns = [1.0]
+    for function in functions:
+        if function == "strength":
+            columns.append(number)
+        elif function == "survival":
+            columns.append(math.sqrt(1 - number))
+        else:
+            columns += [math.cos(function * number), math.sin(function * number)]
+    return np.array(columns)
 
 
 _LONGEST_DENSE_ROTATION = 2

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from numbers import Integral
 from typing import Self
 
@@ -12,7 +13,7 @@ String = tuple[tuple[int, str], ...]
 """A Pauli string: (qubit, letter) pairs, sorted by qubit, without identities."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False, eq=False, repr=False)
 class Observable:
     """A real linear combination of Pauli strings; add, subtract and scale it.
 
@@ -24,17 +25,30 @@ class Observable:
         ((0.5, ((0, 'Z'),)), (-1.0, ((2, 'X'),)))
     """
 
-    terms: tuple[tuple[float, String], ...]
-
     def __init__(self, terms: Iterable[tuple[float, String]]) -> None:
-        merged: dict[String, float] = {}
+        weights: dict[String, float] = {}
         for weight, string in terms:
             if isinstance(weight, complex) or not math.isfinite(weight):
                 raise CircuitError(f"an observable has the weight {weight!r}; expected a real")
-            merged[string] = merged.get(string, 0.0) + float(weight)
-        if not merged:
+            weights[string] = weights.get(string, 0.0) + float(weight)
+        if not weights:
             raise CircuitError("an observable needs at least one term")
-        object.__setattr__(self, "terms", tuple((w, s) for s, w in merged.items()))
+        self.__dict__["_weights"] = weights
+
+    @cached_property
+    def terms(self) -> tuple[tuple[float, String], ...]:
+        """Pairs of a weight and a string."""
+        weights: dict[String, float] = self.__dict__["_weights"]
+        return tuple((weight, string) for string, weight in weights.items())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Observable) and self.terms == other.terms
+
+    def __hash__(self) -> int:
+        return hash(self.terms)
+
+    def __repr__(self) -> str:
+        return f"Observable({self.terms!r})"
 
     @property
     def qubits(self) -> tuple[int, ...]:
@@ -44,7 +58,12 @@ class Observable:
     def __add__(self, other: "Observable") -> "Observable":
         if not isinstance(other, Observable):
             return NotImplemented
-        return Observable((*self.terms, *other.terms))
+        total = object.__new__(Observable)
+        weights = dict(self.__dict__["_weights"])  # a plain copy, so that long sums stay quick
+        for string, weight in other.__dict__["_weights"].items():
+            weights[string] = weights.get(string, 0.0) + weight
+        total.__dict__["_weights"] = weights
+        return total
 
     def __radd__(self, other: object) -> Self:
         return self if other == 0 else NotImplemented  # `sum` starts from 0

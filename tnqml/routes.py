@@ -12,7 +12,7 @@ from torch import Tensor
 from contractions import ContractionTooLarge, Cost, this_machine
 from tnqml import density, statevector
 from tnqml.circuit import Circuit
-from tnqml.cone import Cone, Wires, canonical, light_cone
+from tnqml.cone import Cone, Known, Wires, canonical, light_cone
 from tnqml.errors import RouteError
 from tnqml.expansion import fits_pauli_picture
 from tnqml.network import ConeNetwork, Task, recomputed
@@ -115,9 +115,10 @@ class PauliRoute:
         self._outputs = outputs
         wires = Wires(circuit)
         alike: dict[object, list[tuple[int, Cone]]] = defaultdict(list)
+        known: Known = {}
         for number, string in enumerate(outputs.strings):
             letters = dict(string)
-            cone = canonical(light_cone(wires, letters), letters)
+            cone = canonical(light_cone(wires, letters), letters, known=known)
             alike[cone.key].append((number, cone))
         self.networks = [ConeNetwork([cone for _, cone in group]) for group in alike.values()]
         order = [number for group in alike.values() for number, _ in group]

@@ -625,3 +625,12 @@ def test_the_global_random_state_is_left_alone(route):
     model = model_of(random_circuit(30, qubits=3, gates=20), Z(0), route)
     model.jacobian(batch_of(model.circuit, 2))
     assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_a_route_first_made_under_a_transform():
+    circuit = ansatz.brickwork(3, layers=1)
+    model = model_of(circuit, [Z(0), Z(2)], "pauli")
+    x = batch_of(circuit, 2)
+    theta = {"theta": model.theta.detach()}
+    found = torch.func.jacrev(lambda given: functional_call(model, given, (x,)))(theta)
+    assert_close(found["theta"], model.jacobian(x), 1e-10)
