@@ -138,7 +138,7 @@ def _linear_scalar(cell: Cell) -> Row:
 
 def _dimension(draw: Callable[[int, int], "Matrix"], cell: Cell) -> Row:
     """The dimension that the functions drawn span, beside the formula."""
-    from studies.rank import span_dimension
+    from tnqml.expressivity import span_dimension
 
     rank, count = span_dimension(draw)
     return {
@@ -156,8 +156,8 @@ def _digits(cell: Cell) -> Row:
     import torch
 
     from studies import digits
-    from studies.rank import numerical_rank
     from tnqml import DistributedModel, Z, ansatz
+    from tnqml.expressivity import numerical_rank
 
     x = torch.tensor(digits.images(cell.images, seed=cell.seed))
     circuit = ansatz.brickwork(digits.PIXELS, layers=cell.layers)
@@ -189,7 +189,7 @@ def _linear_digits(cell: Cell) -> Row:
     import numpy as np
 
     from studies import digits
-    from studies.rank import numerical_rank
+    from tnqml.expressivity import numerical_rank
 
     x = digits.images(cell.images, seed=cell.seed)
     count = cell.draws * digits.PIXELS

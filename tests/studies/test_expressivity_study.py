@@ -1,36 +1,12 @@
 """The study `expressivity` on its smallest cells, against the formulas and by hand."""
 
-import numpy as np
 import pandas as pd
 import pytest
 import torch
 
 from studies import digits, expressivity
 from studies.errors import CellError
-from studies.rank import numerical_rank, span_dimension
 from tnqml import DistributedModel, Z, ansatz
-
-
-def test_rank_counts_independent_functions():
-    generator = np.random.default_rng(0)
-    samples = generator.normal(size=(20, 5)) @ generator.normal(size=(5, 30))
-    found = numerical_rank(samples)
-    assert found.rank == 5
-    assert found.gap > 1e10
-    assert 1 < found.effective <= 5
-
-
-def test_span_dimension_draws_until_the_rank_is_well_inside():
-    generator = np.random.default_rng(1)
-
-    def draw(count: int, points: int) -> np.ndarray:
-        return generator.normal(size=(count, 40)) @ np.cos(
-            np.outer(np.arange(40), generator.uniform(0, 6, points))
-        )
-
-    rank, count = span_dimension(draw)
-    assert rank.rank == 40
-    assert count == 64
 
 
 @pytest.mark.parametrize(
