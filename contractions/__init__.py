@@ -2,22 +2,26 @@
 
 from contractions.errors import ContractionError, ContractionTooLarge, NetworkError, PlanError
 from contractions.files import cache_folder
+from contractions.folding import Folded
 from contractions.machine import Machine, measure, this_machine
 from contractions.network import Network
 from contractions.plan import Plan, plan
 from contractions.program import Scaled
+from contractions.report import StepCost
 from contractions.tree import Cost
 
 __all__ = [
     "ContractionError",
     "ContractionTooLarge",
     "Cost",
+    "Folded",
     "Machine",
     "Network",
     "NetworkError",
     "Plan",
     "PlanError",
     "Scaled",
+    "StepCost",
     "cache_folder",
     "measure",
     "plan",

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from importlib.metadata import version
-from typing import Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import autoray
 import numpy as np
@@ -17,11 +17,16 @@ import torch
 
 from contractions.errors import ContractionTooLarge, NetworkError, PlanError
 from contractions.files import UnreadableFile, cache_folder, read_checked, write_checked
+from contractions.folding import Folded, split
 from contractions.machine import Machine, this_machine
 from contractions.network import Network
 from contractions.program import Program, Scaled
+from contractions.report import StepCost, draw, step_costs, table
 from contractions.search import Found, depth_first, search
 from contractions.tree import Cost, Path, cost, leaf_legs, products
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 Stacks = tuple[tuple[int, ...], ...]
 """For each array the tensors that it holds along its first axis."""
@@ -69,6 +74,36 @@ class Plan:
             dtype=self.dtype,
             gradient=self.gradient,
         )
+
+    @cached_property
+    def steps(self) -> tuple[StepCost, ...]:
+        """What each step of the forward pass is predicted to cost, in order."""
+        costs = step_costs(self.network, self.path, machine=self.machine, dtype=self.dtype)
+        return tuple(costs)
+
+    def report(self) -> str:
+        """How the plan was found, what it costs, and which steps dominate, as text.
+
+        Example:
+            >>> made = plan(Network.from_einsum("ab,bc,ca->", [(2, 2)] * 3), cache=False)
+            >>> print(made.report().splitlines()[0])  # doctest: +ELLIPSIS
+            3 tensors, found by ...
+        """
+        searched = f"the search took {self.search_seconds:.2g} s"
+        taken = searched if self.search_seconds else "found in the cache"
+        return "\n".join(
+            [
+                f"{len(self.network.inputs)} tensors, found by {self.winner}",
+                f"{self.trials} trials, stopped by {self.stopped}; {taken}",
+                f"{'value and gradient' if self.gradient else 'value'}: {self.cost}",
+                f"machine: {self.machine.name}",
+                table(self.steps),
+            ]
+        )
+
+    def draw(self, ax: "Axes") -> None:
+        """Draw memory held and steps done over predicted time on matplotlib axes."""
+        draw(self.steps, ax)
 
     @cached_property
     def _programs(self) -> dict[Stacks | None, Program]:
@@ -141,6 +176,29 @@ class Plan:
                 result = program.run_scaled(tensors)
                 return Scaled(result.mantissa.numpy(), result.log_scale.numpy())  # type: ignore[arg-type]
             return program.run(tensors).numpy()
+
+    def fold(self, fixed: Mapping[int, Any]) -> Folded:
+        """The plan with some tensors fixed: what depends on them alone is contracted now.
+
+        For a half that stays while the other varies, such as one party's; the tree stays the same.
+
+        Args:
+            fixed: arrays by the number of their tensor, as `contract` takes them.
+
+        Raises:
+            NetworkError: a tensor does not exist, or an array does not fit it.
+        """
+        count = len(self.network.inputs)
+        unknown = [tensor for tensor in fixed if tensor not in range(count)]
+        if unknown:
+            raise NetworkError(f"tensor {unknown[0]!r} does not exist; there are 0 to {count - 1}")
+        cut = split(self.network, self.path, fixed)
+        folded = []
+        for tensors, network, path in cut.parts:
+            part = replace(self, network=network, path=path)
+            folded.append(part.contract([fixed[tensor] for tensor in tensors]))
+        rest = replace(self, network=cut.network, path=cut.path)
+        return Folded(rest, tuple(folded), cut.varying)
 
     def _check(self, arrays: Sequence[Any], stacks: Stacks | None) -> Literal["numpy", "torch"]:
         shapes = self.network.shapes

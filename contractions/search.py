@@ -9,8 +9,6 @@ from dataclasses import dataclass
 import cotengra
 import cotengrust
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import reverse_cuthill_mckee
 
 from contractions.network import Network
 from contractions.tree import Path, leaf_legs
@@ -137,6 +135,9 @@ def _sweep(order: Sequence[int], cut: int) -> Path:
 
 def _bandwidth_order(network: Network) -> list[int]:
     """The tensors in reverse Cuthill-McKee order of who shares an index with whom."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import reverse_cuthill_mckee
+
     legs = leaf_legs(network)
     output = set(network.numbered[1])
     owners = defaultdict(list)

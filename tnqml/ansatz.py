@@ -4,15 +4,17 @@ import itertools
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
 from tnqml.circuit import Circuit, Split
 from tnqml.errors import CircuitError
 from tnqml.gates import Gate
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 Edges = Sequence[tuple[int, int]]
 Frequencies = Literal["independent", "equal", "exponential"]
@@ -60,6 +62,8 @@ def from_graph(
     Raises:
         CircuitError: the graph's nodes, or a number, are not as above.
     """
+    import networkx as nx
+
     if not isinstance(graph, nx.Graph) or graph.is_directed() or graph.is_multigraph():
         raise CircuitError(f"got a {type(graph).__name__}; expected an undirected networkx.Graph")
     qubits = graph.number_of_nodes()
@@ -175,6 +179,8 @@ def brickwork(
 
 def ring(qubits: int) -> "nx.Graph[int]":
     """The graph of a closed chain; for `from_graph`."""
+    import networkx as nx
+
     if qubits < _SMALLEST_RING:
         raise CircuitError(f"a ring of {qubits} qubits; expected at least {_SMALLEST_RING}")
     return nx.cycle_graph(qubits)
@@ -182,6 +188,8 @@ def ring(qubits: int) -> "nx.Graph[int]":
 
 def grid(rows: int, columns: int) -> "nx.Graph[int]":
     """The graph of a 2D grid, qubits counted along rows; for `from_graph`."""
+    import networkx as nx
+
     if rows < 1 or columns < 1:
         raise CircuitError(f"a grid of {rows} by {columns}; expected at least 1 by 1")
     return _counted(nx.grid_2d_graph(rows, columns))
@@ -194,6 +202,8 @@ def ladder(rungs: int) -> "nx.Graph[int]":
 
 def tree(depth: int, *, branching: int = 2) -> "nx.Graph[int]":
     """The graph of a balanced tree, qubits counted depth first; for `from_graph`."""
+    import networkx as nx
+
     if depth < 0 or branching < 1:
         raise CircuitError(f"a tree of depth {depth}, branching {branching}; expected 0, 1 or more")
     balanced = nx.balanced_tree(branching, depth)
@@ -203,10 +213,14 @@ def tree(depth: int, *, branching: int = 2) -> "nx.Graph[int]":
 
 def all_to_all(qubits: int) -> "nx.Graph[int]":
     """The complete graph; for `from_graph`."""
+    import networkx as nx
+
     return nx.complete_graph(qubits)
 
 
 def _counted(graph: "nx.Graph[tuple[int, int]]") -> "nx.Graph[int]":
+    import networkx as nx
+
     return nx.convert_node_labels_to_integers(graph, ordering="sorted")
 
 

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import cossin, schur
 from torch import Tensor
 
 from tnqml.circuit import Circuit
@@ -229,6 +228,8 @@ def _dense(
         yield _Operation("u3", (qubits[0],), _euler(matrix))
         return
     half = len(matrix) // 2
+    from scipy.linalg import cossin
+
     left, angles, right = cossin(matrix, p=half, q=half, separate=True)
     yield from _choice(np.asarray(right, dtype=np.complex128), qubits)
     rotations = 2 * np.asarray(angles, dtype=np.float64)
@@ -246,6 +247,8 @@ def _choice(
     W = D V^dagger if_one (Shende, Bullock, Markov 2006, theorem 12).
     """
     if_zero, if_one = unitaries
+    from scipy.linalg import schur
+
     triangle, vectors = schur(if_zero @ if_one.conj().T, output="complex")
     squares = np.angle(np.diag(triangle))
     last = np.exp(0.5j * squares)[:, None] * vectors.conj().T @ if_one

@@ -1,4 +1,5 @@
 import json
+import math
 
 import cotengra
 import numpy as np
@@ -259,3 +260,29 @@ def test_a_measured_machine_is_plausible():
     assert 1e-8 < machine.step_seconds < 1e-2
     assert set(machine.flops) == {"float32", "float64", "complex64", "complex128"}
     assert all(1e8 < rate < 1e15 for rate in machine.flops.values())
+
+
+def test_a_report_accounts_for_every_step():
+    network = Network.from_einsum("zab,zbc,zcd,zda->z", [(5, 8, 8)] * 4)
+    made = plan(network, machine=MACHINE, cache=False)
+    assert len(made.steps) == made.cost.steps
+    assert math.isclose(sum(step.seconds for step in made.steps), made.cost.seconds)
+    assert made.steps[-1].live_bytes == 5 * 8
+    work = sum(2 * math.prod(step.shape) for step in made.steps)
+    assert math.isclose(work, made.cost.operations)
+    text = made.report()
+    assert made.winner in text
+    assert text.count("bound by") == 4
+
+
+def test_a_plan_is_drawn_over_its_time():
+    from matplotlib.figure import Figure
+
+    network = Network.from_einsum("zab,zbc,zcd,zda->z", [(5, 8, 8)] * 4)
+    made = plan(network, machine=MACHINE, cache=False)
+    ax = Figure().add_subplot()
+    made.draw(ax)
+    (line,) = ax.lines
+    times, held = line.get_data()
+    assert math.isclose(times[-1], 1e3 * made.cost.seconds)
+    assert math.isclose(held[-1], 5 * 8 / 1e6)

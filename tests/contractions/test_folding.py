@@ -1,0 +1,59 @@
+import numpy as np
+import pytest
+import torch
+
+from contractions import Network, NetworkError, plan
+
+EQUATION = "zab,bc,zcd,de,ef,zfa,gg->z"
+SHAPES = [(3, 4, 4), (4, 4), (3, 4, 4), (4, 4), (4, 4), (3, 4, 4), (2, 2)]
+
+
+def case(dtype="float64"):
+    made = plan(Network.from_einsum(EQUATION, SHAPES), dtype=dtype, cache=False)
+    generator = np.random.default_rng(3)
+    return made, [generator.normal(size=shape).astype(dtype) for shape in SHAPES]
+
+
+@pytest.mark.parametrize(
+    "fixed", [(), (0,), (1, 3), (1, 3, 4), (0, 1, 2), (6,), (0, 1, 2, 3, 4, 6), tuple(range(7))]
+)
+@pytest.mark.parametrize("scaled", [False, True])
+def test_folding_changes_no_number(fixed, scaled):
+    made, arrays = case()
+    folded = made.fold({tensor: arrays[tensor] for tensor in fixed})
+    assert folded.varying == tuple(k for k in range(7) if k not in fixed)
+    result = folded.contract([arrays[k] for k in folded.varying], scaled=scaled)
+    if scaled:
+        result = result.mantissa * np.exp(result.log_scale)
+    np.testing.assert_allclose(result, np.einsum(EQUATION, *arrays), rtol=1e-12)
+
+
+def test_what_is_fixed_alone_is_contracted_once():
+    made, arrays = case()
+    folded = made.fold(dict(enumerate(arrays)))
+    assert len(folded.arrays) == 1
+    assert not folded.plan.path
+
+
+def test_gradients_of_what_varies():
+    made, arrays = case()
+    tensors = [torch.tensor(array, requires_grad=True) for array in arrays]
+    folded = made.fold({k: tensors[k].detach() for k in (0, 1, 2)})
+    folded.contract([tensors[k] for k in folded.varying]).sum().backward()
+    found = [tensors[k].grad for k in folded.varying]
+    wanted = torch.autograd.grad(
+        torch.einsum(EQUATION, *tensors).sum(), [tensors[k] for k in folded.varying]
+    )
+    for one, two in zip(found, wanted, strict=True):
+        torch.testing.assert_close(one, two, rtol=1e-12, atol=1e-12)
+    assert tensors[0].grad is None
+
+
+def test_bad_folding_is_refused():
+    made, arrays = case()
+    with pytest.raises(NetworkError, match="tensor 7 does not exist"):
+        made.fold({7: arrays[0]})
+    with pytest.raises(NetworkError, match="shape"):
+        made.fold({0: arrays[1]})
+    with pytest.raises(NetworkError, match="6 tensors vary, got 7"):
+        made.fold({0: arrays[0]}).contract(arrays)
