@@ -121,25 +121,34 @@ def _layered(
     def owner(turn: int, qubit: int) -> str:
         return parties[turn if split == "layers" else qubit * len(parties) // qubits]
 
+    # gates are copies of one made in full: circuits of thousands of qubits are built in no time
+    plus = {party: Gate("h", 0, party=party) for party in parties}
+    upload = {party: Gate(_UPLOADS[encoding], 0, feature=0, party=party) for party in parties}
+    link = {party: Gate("cz", (0, 1), party=party) for party in parties}
+    turns = {
+        (kind, party): Gate(kind, 0, parameter=0, party=party)
+        for kind in ("ry", "rx")
+        for party in parties
+    }
     gates = []
     if start == "plus":
-        gates += [Gate("h", qubit, party=owner(0, qubit)) for qubit in range(qubits)]
+        gates += [plus[owner(0, qubit)].moved([qubit]) for qubit in range(qubits)]
     parameters = itertools.count()
     for layer in range(layers):
         if layer < uploads:
             first = 0 if reupload else layer * qubits
             gates += [
-                Gate(_UPLOADS[encoding], qubit, feature=first + qubit, party=owner(0, qubit))
+                upload[owner(0, qubit)].moved([qubit]).shifted(features=first + qubit)
                 for qubit in range(qubits)
             ]
         for turn in range(len(parties)):
             kind = ("ry", "rx")[turn % 2]
             gates += [
-                Gate(kind, qubit, parameter=next(parameters), party=owner(turn, qubit))
+                turns[kind, owner(turn, qubit)].moved([qubit]).shifted(parameters=next(parameters))
                 for qubit in range(qubits)
             ]
             for pairs in rounds[turn :: len(parties)]:
-                gates += [Gate("cz", pair, party=owner(turn, pair[0])) for pair in pairs]
+                gates += [link[owner(turn, pair[0])].moved(pair) for pair in pairs]
     return Circuit(qubits, gates, split=split)
 
 

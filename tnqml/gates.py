@@ -171,8 +171,7 @@ class Gate:
 
     def _with(self, **changes: object) -> Self:
         gate = object.__new__(type(self))
-        for name in ("form", "qubits", "party", "source", "slot", "value"):
-            object.__setattr__(gate, name, changes.get(name, getattr(self, name)))
+        gate.__dict__.update(self.__dict__, **changes)
         return gate
 
 
