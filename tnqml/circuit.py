@@ -102,6 +102,19 @@ class Circuit:
         """The parties, in order of first appearance."""
         return tuple(dict.fromkeys(gate.party for gate in self.gates if gate.party is not None))
 
+    def time_steps(self) -> tuple[tuple[Gate, ...], ...]:
+        """The gates by time step, each as early as its qubits allow; their number is the depth."""
+        free = [0] * self.qubits
+        steps: list[list[Gate]] = []
+        for gate in self.gates:
+            start = max(free[qubit] for qubit in gate.qubits)
+            if start == len(steps):
+                steps.append([])
+            steps[start].append(gate)
+            for qubit in gate.qubits:
+                free[qubit] = start + 1
+        return tuple(map(tuple, steps))
+
     def __add__(self, other: "Circuit") -> "Circuit":
         """This circuit followed by another on the same register."""
         if not isinstance(other, Circuit):

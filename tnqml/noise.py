@@ -59,14 +59,5 @@ def _after(gate: Gate, channel: Gate) -> Sequence[Gate]:
 
 
 def _on_wires(circuit: Circuit, channel: Gate) -> list[Gate]:
-    free = [0] * circuit.qubits
-    steps: list[list[Gate]] = []
-    for gate in circuit.gates:
-        start = max(free[qubit] for qubit in gate.qubits)
-        if start == len(steps):
-            steps.append([])
-        steps[start].append(gate)
-        for qubit in gate.qubits:
-            free[qubit] = start + 1
-    idle = [channel.moved([qubit]) for qubit in range(circuit.qubits)]
-    return [gate for step in steps for gate in (*step, *idle)]
+    every = [channel.moved([qubit]) for qubit in range(circuit.qubits)]
+    return [gate for step in circuit.time_steps() for gate in (*step, *every)]

@@ -34,7 +34,7 @@ _NEGLIGIBLE = 1e-15
 
 
 @dataclass(frozen=True)
-class _Operation:
+class Operation:
     """One line of the text."""
 
     name: str
@@ -89,7 +89,7 @@ def to_qasm(
         lines.append("// the amplitudes")
         amplitudes = np.zeros(2**circuit.qubits)
         amplitudes[: circuit.amplitudes] = features[: circuit.amplitudes]
-        lines += map(str, _prepare(amplitudes, range(circuit.qubits)))
+        lines += map(str, prepare(amplitudes, range(circuit.qubits)))
     holder: str | None = None
     angles, data = theta.tolist(), features.tolist()
     for gate in circuit.gates:
@@ -127,18 +127,18 @@ def _number(value: float) -> str:
     return mantissa + ("" if "." in mantissa else ".0") + exponent + power
 
 
-def _operations(gate: Gate, angle: float) -> Iterator[_Operation]:
+def _operations(gate: Gate, angle: float) -> Iterator[Operation]:
     kind, qubits = gate.kind, gate.qubits
     if kind in _PLAIN:
-        yield _Operation(kind, qubits)
+        yield Operation(kind, qubits)
     elif kind in _ROTATIONS:
-        yield _Operation(_ROTATIONS[kind], qubits, (angle,))
+        yield Operation(_ROTATIONS[kind], qubits, (angle,))
     elif kind in {"sx", "sxdg"}:
-        yield _Operation("rx", qubits, (math.pi / 2 if kind == "sx" else -math.pi / 2,))
+        yield Operation("rx", qubits, (math.pi / 2 if kind == "sx" else -math.pi / 2,))
     elif kind == "crx":
-        yield _Operation("h", qubits[1:])
-        yield _Operation("crz", qubits, (angle,))
-        yield _Operation("h", qubits[1:])
+        yield Operation("h", qubits[1:])
+        yield Operation("crz", qubits, (angle,))
+        yield Operation("h", qubits[1:])
     elif kind == "cry":
         yield from _multiplexed("ry", np.array([0.0, angle]), qubits[:1], target=qubits[1])
     elif kind in {"swap", "iswap"}:
@@ -153,27 +153,27 @@ def _operations(gate: Gate, angle: float) -> Iterator[_Operation]:
         yield from _dense(np.asarray(gate.form.array, dtype=np.complex128), qubits)
 
 
-def _swap(qubits: tuple[int, ...], *, phase: bool) -> Iterator[_Operation]:
+def _swap(qubits: tuple[int, ...], *, phase: bool) -> Iterator[Operation]:
     first, second = qubits
     if phase:
-        yield _Operation("s", (first,))
-        yield _Operation("s", (second,))
-        yield _Operation("cz", qubits)
+        yield Operation("s", (first,))
+        yield Operation("s", (second,))
+        yield Operation("cz", qubits)
     for pair in (qubits, (second, first), qubits):
-        yield _Operation("cx", pair)
+        yield Operation("cx", pair)
 
 
-def _pauli_rotation(word: str, angle: float, qubits: tuple[int, ...]) -> Iterator[_Operation]:
+def _pauli_rotation(word: str, angle: float, qubits: tuple[int, ...]) -> Iterator[Operation]:
     """exp(-i angle P / 2): to the basis of Z, the parity on the last qubit, RZ there, and back."""
     letters = list(zip(word, qubits, strict=True))
     for letter, qubit in letters:
-        yield from (_Operation(name, (qubit,)) for name in _TO_Z[letter])
-    ladder = [_Operation("cx", pair) for pair in itertools.pairwise(qubits)]
+        yield from (Operation(name, (qubit,)) for name in _TO_Z[letter])
+    ladder = [Operation("cx", pair) for pair in itertools.pairwise(qubits)]
     yield from ladder
-    yield _Operation("rz", qubits[-1:], (angle,))
+    yield Operation("rz", qubits[-1:], (angle,))
     yield from reversed(ladder)
     for letter, qubit in letters:
-        yield from (_Operation(name, (qubit,)) for name in _FROM_Z[letter])
+        yield from (Operation(name, (qubit,)) for name in _FROM_Z[letter])
 
 
 def _multiplexed(
@@ -182,7 +182,7 @@ def _multiplexed(
     controls: Sequence[int],
     *,
     target: int,
-) -> Iterator[_Operation]:
+) -> Iterator[Operation]:
     """RY or RZ by the angle that the controls choose, the first the most significant.
 
     The k-th mask of a Gray code is the set of controls whose parity has flipped the target, and
@@ -201,16 +201,16 @@ def _multiplexed(
     for step in range(2**count):
         mask, following = step ^ step >> 1, (step + 1) ^ (step + 1) >> 1
         if abs(rotations[mask]) > _NEGLIGIBLE:
-            yield _Operation(name, (target,), (float(rotations[mask]),))
+            yield Operation(name, (target,), (float(rotations[mask]),))
         if count:
             changed = (mask ^ following).bit_length() - 1
-            yield _Operation("cx", (controls[max(count - 1 - changed, 0)], target))
+            yield Operation("cx", (controls[max(count - 1 - changed, 0)], target))
 
 
 def _diagonal(
     phases: Real,  # (2^qubits,)
     qubits: Sequence[int],
-) -> Iterator[_Operation]:
+) -> Iterator[Operation]:
     """diag(exp(-i phases)): an RZ on the last qubit by the differences, then their means."""
     while len(qubits):
         pairs = phases.reshape(-1, 2)
@@ -222,10 +222,10 @@ def _diagonal(
 def _dense(
     matrix: Complex,  # (2^qubits, 2^qubits)
     qubits: Sequence[int],
-) -> Iterator[_Operation]:
+) -> Iterator[Operation]:
     """A unitary by cosine-sine decomposition on its first qubit, recursively."""
     if len(qubits) == 1:
-        yield _Operation("u3", (qubits[0],), _euler(matrix))
+        yield Operation("u3", (qubits[0],), _euler(matrix))
         return
     half = len(matrix) // 2
     from scipy.linalg import cossin
@@ -240,7 +240,7 @@ def _dense(
 def _choice(
     unitaries: Complex,  # (2, 2^later, 2^later)
     qubits: Sequence[int],
-) -> Iterator[_Operation]:
+) -> Iterator[Operation]:
     """One of two unitaries on the later qubits, chosen by the first.
 
     With V D^2 V^dagger the diagonal form of if_zero if_one^dagger they are V D W and V D^dagger W,
@@ -271,11 +271,15 @@ def _euler(
     )
 
 
-def _prepare(
+def prepare(
     amplitudes: Real,  # (2^qubits,)
     qubits: Sequence[int],
-) -> Iterator[_Operation]:
-    """Real amplitudes from |0...0>, qubit by qubit; the last rotations carry the signs."""
+) -> Iterator[Operation]:
+    """RY and CX that take |0...0> to real amplitudes; the last rotations carry the signs.
+
+    About 2^(qubits + 1) of them, by multiplexed rotations qubit by qubit (Möttönen, Vartiainen,
+    Bergholm, Salomaa 2005).
+    """
     largest = np.abs(amplitudes).max()
     if largest == 0:
         raise InputError("x is zero in its amplitudes; a zero vector is no quantum state")
