@@ -1,40 +1,64 @@
-"""Runs a protocol while all that the acting party should not need is NaN."""
+"""Runs a protocol while all that a party should not need is NaN."""
+
+import copy
 
 import numpy as np
 
+from tnqml.protocols import ALICE, BOB
+from tnqml.protocols.parties import run_parties
 
-def assert_isolated(monkeypatch, module, send, *, make, protocol, alice, bob):
-    """Same message and result with Bob's field NaN until Alice has sent, and hers from then on.
 
-    Reading the right answer fails. `send` names in `module` what computes Alice's message, `make`
-    makes the instance, `alice` and `bob` name its fields.
+class _Captured(Exception):
+    pass
+
+
+def roles_of(monkeypatch, module, protocol):
+    """The roles that a protocol would run; `module` is where it calls `run_parties`."""
+
+    def capture(roles, *, processes=False):
+        raise _Captured(roles)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "run_parties", capture)
+        try:
+            protocol()
+        except _Captured as captured:
+            return captured.args[0]
+    raise AssertionError("the protocol ran no parties")
+
+
+def assert_isolated(monkeypatch, module, protocol, *, corrupted):
+    """Same results and ledger where each role comes from a call that is NaN beyond its own party's.
+
+    `corrupted` has a call of the protocol for every party.
     """
-    function = getattr(module, send)
+    expected = run_parties(roles_of(monkeypatch, module, protocol))
+    mixed = {name: roles_of(monkeypatch, module, corrupted[name])[name] for name in corrupted}
+    run = run_parties(mixed)
+    assert run.ledger == expected.ledger
+    assert run.results == expected.results
+    return run
 
-    def run(instance, *, corrupt):
-        mine, theirs, sent = getattr(instance, alice), getattr(instance, bob), []
 
-        def sending(vector, **options):
-            message = function(vector, **options)
-            sent.append(message)
-            if corrupt:
-                object.__setattr__(instance, alice, np.full_like(mine, np.nan))
-                object.__setattr__(instance, bob, theirs)
-            return message
+def assert_instance_isolated(monkeypatch, module, instance, *, protocol, alice, bob):
+    """The same for a promise problem, whose fields `alice` and `bob` are theirs.
 
-        def forbidden(_):
-            raise AssertionError("a party read the answer")
+    Reading the right answer fails.
+    """
 
-        with monkeypatch.context() as patch:
-            patch.setattr(module, send, sending)
-            if corrupt:
-                object.__setattr__(instance, bob, np.full_like(theirs, np.nan))
-                patch.setattr(type(instance), "answer", property(forbidden))
-            result = protocol(instance)
-        assert len(sent) == 1
-        return sent[0], result
+    def without(field):
+        other = copy.copy(instance)
+        object.__setattr__(other, field, np.full_like(getattr(instance, field), np.nan))
+        return lambda: protocol(other)
 
-    message, result = run(make(), corrupt=False)
-    apart, same = run(make(), corrupt=True)
-    np.testing.assert_array_equal(apart, message)
-    assert same == result
+    def forbidden(_):
+        raise AssertionError("a party read the answer")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(instance), "answer", property(forbidden))
+        return assert_isolated(
+            monkeypatch,
+            module,
+            lambda: protocol(instance),
+            corrupted={ALICE: without(bob), BOB: without(alice)},
+        )

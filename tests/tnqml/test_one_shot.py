@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from isolation import assert_isolated
+from isolation import assert_instance_isolated
 from scipy.stats import binom, chisquare
 
 from tnqml import InputError
 from tnqml.protocols import (
+    Answer,
     encode,
     gradient_form,
     half_encode,
@@ -19,7 +20,7 @@ from tnqml.protocols import (
     linear_from_state,
     linear_instance,
     measure,
-    one_shot,
+    one_way,
     rotation_onto,
     subspace_by_gradient,
     subspace_by_state,
@@ -142,27 +143,23 @@ def test_whole_strings_have_the_states_marginals_and_correlations():
 
 
 @pytest.mark.parametrize(
-    ("protocol", "send"),
+    "protocol",
     [
-        (partial(subspace_by_state, seed=5), "encode"),
-        (partial(subspace_by_gradient, seed=5), "encode"),
-        (partial(linear_by_ancilla, copies=4, seed=5), "half_encode"),
+        partial(subspace_by_state, seed=5),
+        partial(subspace_by_gradient, seed=5),
+        partial(linear_by_ancilla, copies=4, seed=5),
     ],
 )
-def test_each_party_sees_its_own_data_and_the_messages_only(protocol, send, monkeypatch):
+def test_each_party_sees_its_own_data_and_the_messages_only(protocol, monkeypatch):
     linear = "linear" in protocol.func.__name__
     for seed in range(5):
         make = partial(linear_instance, margin=0.3) if linear else subspace_instance
-        fields = ("data", "weights") if linear else ("vector", "basis")
-        assert_isolated(
-            monkeypatch,
-            one_shot,
-            send,
-            make=partial(make, 16, seed=seed),
-            protocol=protocol,
-            alice=fields[0],
-            bob=fields[1],
+        instance = make(16, seed=seed)
+        alice, bob = ("data", "weights") if linear else ("vector", "basis")
+        run = assert_instance_isolated(
+            monkeypatch, one_way, instance, protocol=protocol, alice=alice, bob=bob
         )
+        assert Answer(run.results["bob"], run.ledger) == protocol(instance)
 
 
 def test_bad_input():

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from isolation import assert_isolated
+from isolation import assert_instance_isolated
 from scipy.stats import binom, f
 
 from tnqml import InputError
 from tnqml.protocols import (
+    Answer,
     SuccessRate,
     dequantise,
     linear_by_projections,
@@ -19,9 +20,9 @@ from tnqml.protocols import (
     linear_from_sketch,
     linear_from_vector,
     linear_instance,
+    one_way,
     quantise,
     sketch_message,
-    sketches,
     subspace_by_projections,
     subspace_by_signs,
     subspace_by_vector,
@@ -142,30 +143,26 @@ def test_more_bits_a_number_cost_bits_and_help():
 
 
 @pytest.mark.parametrize(
-    ("protocol", "send"),
+    "protocol",
     [
-        (partial(subspace_by_signs, numbers=9, seed=5), "sketch_message"),
-        (partial(subspace_by_projections, numbers=9, bits=4, seed=5), "sketch_message"),
-        (partial(subspace_by_vector, bits=4), "quantise"),
-        (partial(linear_by_signs, numbers=9, seed=5), "sketch_message"),
-        (partial(linear_by_projections, numbers=9, bits=4, seed=5), "sketch_message"),
-        (partial(linear_by_vector, bits=4), "quantise"),
+        partial(subspace_by_signs, numbers=9, seed=5),
+        partial(subspace_by_projections, numbers=9, bits=4, seed=5),
+        partial(subspace_by_vector, bits=4),
+        partial(linear_by_signs, numbers=9, seed=5),
+        partial(linear_by_projections, numbers=9, bits=4, seed=5),
+        partial(linear_by_vector, bits=4),
     ],
 )
-def test_each_party_sees_its_own_data_and_the_messages_only(protocol, send, monkeypatch):
+def test_each_party_sees_its_own_data_and_the_messages_only(protocol, monkeypatch):
     linear = "linear" in protocol.func.__name__
     for seed in range(5):
         make = partial(linear_instance, margin=0.3) if linear else subspace_instance
-        fields = ("data", "weights") if linear else ("vector", "basis")
-        assert_isolated(
-            monkeypatch,
-            sketches,
-            send,
-            make=partial(make, 16, seed=seed),
-            protocol=protocol,
-            alice=fields[0],
-            bob=fields[1],
+        instance = make(16, seed=seed)
+        alice, bob = ("data", "weights") if linear else ("vector", "basis")
+        run = assert_instance_isolated(
+            monkeypatch, one_way, instance, protocol=protocol, alice=alice, bob=bob
         )
+        assert Answer(run.results["bob"], run.ledger) == protocol(instance)
 
 
 def test_bad_input():

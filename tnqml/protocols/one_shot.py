@@ -1,19 +1,22 @@
 """Quantum one-message protocols: Alice sends a state, Bob rotates, measures and decides.
 
-Alice's functions see her vector, Bob's see his input and the state that arrives. Outcomes are whole
+Alice and Bob are two roles of `parties`: hers holds her vector, his his input; they run in this
+process or, with `processes`, in two. The answer and the ledger are the same. Outcomes are whole
 bit strings, drawn from the distribution of the measured register. Qubit 0 is the most significant
 bit of a string.
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from tnqml.errors import InputError
-from tnqml.protocols.instances import ALICE, BOB, LinearInstance, Real, SubspaceInstance
-from tnqml.protocols.ledger import Entry, Ledger, check_count
+from tnqml.protocols.instances import LinearInstance, Real, SubspaceInstance
+from tnqml.protocols.ledger import check_count
+from tnqml.protocols.one_way import one_way
 from tnqml.protocols.sketches import majority
 from tnqml.protocols.trials import Answer
 from tnqml.sampling import draw
@@ -89,15 +92,22 @@ def subspace_from_state(
     return 1 - 2 * int(string[qubit])
 
 
-def subspace_by_state(instance: SubspaceInstance, *, seed: int, qubit: int = 0) -> Answer:
+def subspace_by_state(
+    instance: SubspaceInstance, *, seed: int, qubit: int = 0, processes: bool = False
+) -> Answer:
     """Vector in Subspace by one message of log2 N qubits and one shot, without error.
 
     Raises:
         InputError: N is not a power of two, or the register has no such qubit.
     """
-    state = encode(instance.vector)
-    value = subspace_from_state(instance.basis, state, seed=seed, qubit=qubit)
-    return Answer(value, _messages(qubits_of(instance.size), copies=1))
+    return one_way(
+        partial(encode, instance.vector),
+        partial(subspace_from_state, instance.basis, seed=seed, qubit=qubit),
+        kind="qubit",
+        size=qubits_of(instance.size),
+        purpose="state",
+        processes=processes,
+    )
 
 
 def turned(
@@ -153,7 +163,9 @@ def subspace_from_gradient(
     return 1 if outcomes[0] < outcomes[1] else -1
 
 
-def subspace_by_gradient(instance: SubspaceInstance, *, seed: int, qubit: int = 0) -> Answer:
+def subspace_by_gradient(
+    instance: SubspaceInstance, *, seed: int, qubit: int = 0, processes: bool = False
+) -> Answer:
     """Vector in Subspace by the sign of one gradient, df/dt at 0 of the gradient form.
 
     By parameter shift, (f(pi/2) - f(-pi/2))/2, each from one shot: two copies, without error.
@@ -161,9 +173,19 @@ def subspace_by_gradient(instance: SubspaceInstance, *, seed: int, qubit: int = 
     Raises:
         InputError: N is not a power of two, or the register has no such qubit.
     """
-    states = [encode(instance.vector)] * 2  # two copies of one state
-    value = subspace_from_gradient(instance.basis, states, seed=seed, qubit=qubit)
-    return Answer(value, _messages(qubits_of(instance.size), copies=2))
+    return one_way(
+        partial(encode, instance.vector),
+        partial(_from_two_copies, instance.basis, seed=seed, qubit=qubit),
+        kind="qubit",
+        size=qubits_of(instance.size),
+        copies=2,
+        purpose="state",
+        processes=processes,
+    )
+
+
+def _from_two_copies(basis: Real, state: State, *, seed: int, qubit: int) -> int:
+    return subspace_from_gradient(basis, [state, state], seed=seed, qubit=qubit)
 
 
 def half_encode(
@@ -205,7 +227,9 @@ def linear_from_state(
     return majority(copies - int(strings[:, 0].sum()), copies, seed=seed)
 
 
-def linear_by_ancilla(instance: LinearInstance, *, copies: int, seed: int) -> Answer:
+def linear_by_ancilla(
+    instance: LinearInstance, *, copies: int, seed: int, processes: bool = False
+) -> Answer:
     """Linear classification by copies of (|0>|x> + |1>|w>)/sqrt(2), the ancilla read in X.
 
     Alice sends Bob (|0>|x> + |1>|0...0>)/sqrt(2), log2 N + 1 qubits a copy, in one message; Bob
@@ -214,9 +238,16 @@ def linear_by_ancilla(instance: LinearInstance, *, copies: int, seed: int) -> An
     Raises:
         InputError: N is not a power of two, or copies is under 1.
     """
-    state = half_encode(instance.data)
-    value = linear_from_state(instance.weights, state, copies=copies, seed=seed)
-    return Answer(value, _messages(qubits_of(instance.size) + 1, copies=copies))
+    check_count(copies, "copies")
+    return one_way(
+        partial(half_encode, instance.data),
+        partial(linear_from_state, instance.weights, copies=copies, seed=seed),
+        kind="qubit",
+        size=qubits_of(instance.size) + 1,
+        copies=copies,
+        purpose="state",
+        processes=processes,
+    )
 
 
 def qubits_of(size: int) -> int:
@@ -245,10 +276,6 @@ def _prepared(weights: Real, state: State) -> State:
 def _split(seed: int, step: int) -> int:
     """A seed of its own for each measurement of a protocol."""
     return int(np.random.default_rng((seed, step)).integers(2**63))
-
-
-def _messages(size: int, *, copies: int) -> Ledger:
-    return Ledger([Entry(1, ALICE, BOB, "qubit", size, copies=copies, purpose="state")])
 
 
 def _check_sizes(state: State, size: int) -> None:

@@ -1,16 +1,21 @@
 """Classical one-message protocols: Alice sends a sketch of her vector, Bob decides from it.
 
-Alice's functions see her vector, Bob's see his input and the message; both draw the same Gaussian
-rows from a shared seed. Shared randomness is free, as in the public-coin model of communication.
-No decision depends on the length of the vector sent, hence no scale is sent beside the numbers.
+Alice and Bob are two roles of `parties`: hers holds her vector, his his input; they run in this
+process or, with `processes`, in two. The answer and the ledger are the same. Both draw the same
+Gaussian rows from a shared seed. Shared randomness is free, as in the public-coin model of
+communication. No decision depends on the length of the vector sent, hence no scale is sent beside
+the numbers.
 """
+
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tnqml.errors import InputError
-from tnqml.protocols.instances import ALICE, BOB, LinearInstance, Real, SubspaceInstance
-from tnqml.protocols.ledger import Entry, Ledger, check_count
+from tnqml.protocols.instances import LinearInstance, Real, SubspaceInstance
+from tnqml.protocols.ledger import check_count
+from tnqml.protocols.one_way import one_way
 from tnqml.protocols.trials import Answer
 
 MOST_BITS = 52
@@ -130,52 +135,73 @@ def linear_from_vector(
     return _sign(float(dequantise(codes, bits=bits) @ weights))
 
 
-def subspace_by_signs(instance: SubspaceInstance, *, numbers: int, seed: int) -> Answer:
+def subspace_by_signs(
+    instance: SubspaceInstance, *, numbers: int, seed: int, processes: bool = False
+) -> Answer:
     """Vector in Subspace with one bit a projection; about sqrt(N) of them reach 90%.
 
     Raises:
         InputError: numbers is under 1.
     """
-    return subspace_by_projections(instance, numbers=numbers, bits=1, seed=seed)
+    return subspace_by_projections(
+        instance, numbers=numbers, bits=1, seed=seed, processes=processes
+    )
 
 
 def subspace_by_projections(
-    instance: SubspaceInstance, *, numbers: int, bits: int, seed: int
+    instance: SubspaceInstance, *, numbers: int, bits: int, seed: int, processes: bool = False
 ) -> Answer:
     """Vector in Subspace with real-valued projections at `bits` bits each.
 
     Raises:
         InputError: numbers is under 1, or bits outside 1 to 52.
     """
-    codes = sketch_message(instance.vector, numbers=numbers, bits=bits, seed=seed)
-    value = subspace_from_sketch(instance.basis, codes, bits=bits, seed=seed)
-    return Answer(value, _one_message(codes, bits=bits, purpose="sketch"))
+    return one_way(
+        partial(sketch_message, instance.vector, numbers=numbers, bits=bits, seed=seed),
+        partial(subspace_from_sketch, instance.basis, bits=bits, seed=seed),
+        kind="bit",
+        size=bits * numbers,
+        purpose="sketch",
+        processes=processes,
+    )
 
 
-def subspace_by_vector(instance: SubspaceInstance, *, bits: int) -> Answer:
+def subspace_by_vector(instance: SubspaceInstance, *, bits: int, processes: bool = False) -> Answer:
     """Vector in Subspace with Alice's whole vector at `bits` bits a number: N times so many.
 
     Raises:
         InputError: bits is outside 1 to 52.
     """
-    codes = quantise(instance.vector, bits=bits)
-    value = subspace_from_vector(instance.basis, codes, bits=bits)
-    return Answer(value, _one_message(codes, bits=bits, purpose="vector"))
+    return one_way(
+        partial(quantise, instance.vector, bits=bits),
+        partial(subspace_from_vector, instance.basis, bits=bits),
+        kind="bit",
+        size=bits * instance.size,
+        purpose="vector",
+        processes=processes,
+    )
 
 
-def linear_by_signs(instance: LinearInstance, *, numbers: int, seed: int) -> Answer:
+def linear_by_signs(
+    instance: LinearInstance, *, numbers: int, seed: int, processes: bool = False
+) -> Answer:
     """Linear classification with one bit a projection; about 4.05/margin^2 of them reach 90%.
 
     Raises:
         InputError: numbers is under 1.
     """
-    codes = sketch_message(instance.data, numbers=numbers, bits=1, seed=seed)
-    value = linear_from_signs(instance.weights, codes, seed=seed)
-    return Answer(value, _one_message(codes, bits=1, purpose="sketch"))
+    return one_way(
+        partial(sketch_message, instance.data, numbers=numbers, bits=1, seed=seed),
+        partial(linear_from_signs, instance.weights, seed=seed),
+        kind="bit",
+        size=numbers,
+        purpose="sketch",
+        processes=processes,
+    )
 
 
 def linear_by_projections(
-    instance: LinearInstance, *, numbers: int, bits: int, seed: int
+    instance: LinearInstance, *, numbers: int, bits: int, seed: int, processes: bool = False
 ) -> Answer:
     """Linear classification with real-valued projections at `bits` bits each.
 
@@ -184,20 +210,30 @@ def linear_by_projections(
     Raises:
         InputError: numbers is under 1, or bits outside 1 to 52.
     """
-    codes = sketch_message(instance.data, numbers=numbers, bits=bits, seed=seed)
-    value = linear_from_sketch(instance.weights, codes, bits=bits, seed=seed)
-    return Answer(value, _one_message(codes, bits=bits, purpose="sketch"))
+    return one_way(
+        partial(sketch_message, instance.data, numbers=numbers, bits=bits, seed=seed),
+        partial(linear_from_sketch, instance.weights, bits=bits, seed=seed),
+        kind="bit",
+        size=bits * numbers,
+        purpose="sketch",
+        processes=processes,
+    )
 
 
-def linear_by_vector(instance: LinearInstance, *, bits: int) -> Answer:
+def linear_by_vector(instance: LinearInstance, *, bits: int, processes: bool = False) -> Answer:
     """Linear classification with Alice's whole vector at `bits` bits a number.
 
     Raises:
         InputError: bits is outside 1 to 52.
     """
-    codes = quantise(instance.data, bits=bits)
-    value = linear_from_vector(instance.weights, codes, bits=bits)
-    return Answer(value, _one_message(codes, bits=bits, purpose="vector"))
+    return one_way(
+        partial(quantise, instance.data, bits=bits),
+        partial(linear_from_vector, instance.weights, bits=bits),
+        kind="bit",
+        size=bits * instance.size,
+        purpose="vector",
+        processes=processes,
+    )
 
 
 def majority(ones: int, count: int, *, seed: int) -> int:
@@ -220,10 +256,6 @@ def _side(basis: Real, vector: Real) -> int:
 
 def _sign(value: float) -> int:
     return 1 if value >= 0 else -1
-
-
-def _one_message(codes: Codes, *, bits: int, purpose: str) -> Ledger:
-    return Ledger([Entry(1, ALICE, BOB, "bit", bits * len(codes), purpose=purpose)])
 
 
 def _check_bits(bits: int) -> None:
