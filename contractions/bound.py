@@ -6,9 +6,9 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from contractions.arena import Buffers
 from contractions.lowering import Lowered
-from contractions.steps import Layout, writer
+from contractions.reservation import Reservation
+from contractions.steps import writer
 
 Call = Callable[[], object]
 
@@ -42,20 +42,13 @@ class Bound:
         self._steps = [step for step, _ in lowered.steps]
         self._leaves = len(lowered.orders) - len(self._steps)
         self._rescales = [rescale if scaled else None for _, rescale in lowered.steps]
-        self._has_reverse = reverse
-        consumer = [len(self._steps)] * len(lowered.orders)
-        for number, step in enumerate(self._steps):
-            consumer[step.left] = consumer[step.right] = number
-        self._consumer = consumer
-        self._buffers = Buffers()
-        self._named: dict[object, int] = {}
-        self._reserve()
-        self._offsets, size = self._buffers.place()
-        self._block = torch.empty(size, dtype=dtype, device=device)
+        self._ends = len(lowered.orders)
+        self._reserved = Reservation(lowered, self._stacks, reverse=reverse, scaled=scaled)
+        self._block = torch.empty(self._reserved.size, dtype=dtype, device=device)
         self.nbytes = self._block.nbytes
         self._operands: list[tuple[Tensor, Tensor]] = []
         self._inputs = [
-            self._flat(("stack", number), self._stack_entries(number)).view(len(stack), -1)
+            self._flat(("stack", number), self._reserved.stack_entries(number)).view(len(stack), -1)
             for number, stack in enumerate(self._stacks)
         ]
         self._nodes = self._views()
@@ -64,65 +57,8 @@ class Bound:
         self._reverses: dict[tuple[bool, ...], list[Call]] = {}
         self.spent = True
 
-    # ---- memory
-
-    def _undone_at(self, number: int) -> int:
-        """When a step is pulled back; without a reverse pass it is done with at once."""
-        return 2 * len(self._steps) - 1 - number if self._has_reverse else number
-
-    def _add(self, name: object, entries: int, first: int, last: int) -> None:
-        self._named[name] = self._buffers.add(entries, first, last)
-
-    def _layout(self, node: int) -> Layout:
-        """How the consumer of a node takes it."""
-        step = self._steps[self._consumer[node]]
-        return step.left_layout if step.left == node else step.right_layout
-
-    def _needed_to(self, node: int) -> int:
-        """The last moment at which a node's own entries are read."""
-        number = self._consumer[node]
-        if number == len(self._steps) or self._layout(node).moves:
-            return number
-        return self._undone_at(number)
-
-    def _stack_entries(self, number: int) -> int:
-        return sum(self._lowered.size_of(node) for node in self._stacks[number])
-
-    def _reserve(self) -> None:
-        """Ask for every buffer, with the moments between which it is needed."""
-        end = 2 * len(self._steps)
-        for number, stack in enumerate(self._stacks):
-            last = max(self._needed_to(node) for node in stack)
-            self._add(("stack", number), self._stack_entries(number), -1, last)
-            if self._has_reverse:
-                first = min(self._undone_at(self._consumer[node]) for node in stack)
-                self._add(("pulled", number), self._stack_entries(number), first, end)
-        for number, step in enumerate(self._steps):
-            node, undone = self._leaves + number, self._undone_at(number)
-            self._add(node, self._lowered.size_of(node), number, self._needed_to(node))
-            for side, layout, source in step.sides:
-                entries = self._lowered.size_of(source)
-                if layout.moves:
-                    self._add((number, side), entries, number, undone)
-                if layout.moves and self._has_reverse:
-                    self._add((number, side, "pulled"), entries, undone, undone)
-            scratch = step.scratch_entries
-            self._add((number, "scratch"), scratch, number, number)
-            rescale = self._rescales[number]
-            if rescale is not None:
-                kept = undone if self._has_reverse else len(self._steps)
-                self._add((number, "scale"), rescale.shape[0], number, kept)
-            if self._has_reverse:
-                self._add((number, "scratch", "pulled"), scratch, undone, undone)
-                made = self._undone_at(self._consumer[node]) if node + 1 < self._ends else undone
-                self._add((node, "pulled"), self._lowered.size_of(node), made, undone)
-
-    @property
-    def _ends(self) -> int:
-        return len(self._lowered.orders)
-
     def _flat(self, name: object, entries: int) -> Tensor:
-        start = self._offsets[self._named[name]]
+        start = self._reserved.offset(name)
         return self._block[start : start + entries]
 
     def _views(self) -> list[Tensor]:
@@ -133,8 +69,6 @@ class Bound:
         for node in range(self._leaves, self._ends):
             nodes[node] = self._flat(node, self._lowered.size_of(node))
         return [nodes[node] for node in range(self._ends)]
-
-    # ---- calls
 
     def _forward_calls(self) -> list[Call]:
         calls: list[Call] = []
@@ -196,13 +130,13 @@ class Bound:
         """The cotangent of every node, flat."""
         pulled: dict[int, Tensor] = {}
         for number, stack in enumerate(self._stacks):
-            rows = self._flat(("pulled", number), self._stack_entries(number)).view(len(stack), -1)
+            rows = self._flat(("pulled", number), self._reserved.stack_entries(number)).view(
+                len(stack), -1
+            )
             pulled |= dict(zip(stack, rows.unbind(), strict=True))
         for node in range(self._leaves, self._ends):
             pulled[node] = self._flat((node, "pulled"), self._lowered.size_of(node))
         return [pulled[node] for node in range(self._ends)]
-
-    # ---- runs
 
     def forward(self, arrays: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """The last node, and the logarithm of its scale over the output's axes."""
@@ -229,7 +163,7 @@ class Bound:
         for call in calls:
             call()
         return [
-            self._flat(("pulled", number), self._stack_entries(number)).clone()
+            self._flat(("pulled", number), self._reserved.stack_entries(number)).clone()
             if is_wanted
             else None
             for number, is_wanted in enumerate(wanted)

@@ -18,10 +18,12 @@ import torch
 from contractions.errors import ContractionTooLarge, NetworkError, PlanError
 from contractions.files import UnreadableFile, cache_folder, read_checked, write_checked
 from contractions.folding import Folded, split
+from contractions.lowering import Lowered
 from contractions.machine import Machine, this_machine
 from contractions.network import Network
 from contractions.program import Program, Scaled
 from contractions.report import StepCost, draw, step_costs, table
+from contractions.reservation import Reservation
 from contractions.search import Found, depth_first, search
 from contractions.tree import Cost, Path, cost, leaf_legs, products
 
@@ -66,14 +68,21 @@ class Plan:
 
     @cached_property
     def cost(self) -> Cost:
-        """What a contraction is predicted to cost."""
-        return cost(
+        """What a contraction is predicted to cost; its peak is what a run will hold."""
+        predicted = cost(
             self.network,
             self.path,
             machine=self.machine,
             dtype=self.dtype,
             gradient=self.gradient,
         )
+        alone = [[tensor] for tensor in range(len(self.network.inputs))]
+        held = Reservation(self._lowered, alone, reverse=self.gradient, scaled=False).size
+        return replace(predicted, peak_bytes=held * self.machine.itemsize(self.dtype))
+
+    @cached_property
+    def _lowered(self) -> Lowered:
+        return Lowered(self.network, self.path)
 
     @cached_property
     def steps(self) -> tuple[StepCost, ...]:
@@ -111,7 +120,7 @@ class Plan:
 
     def _program(self, stacks: Stacks | None) -> Program:
         if stacks not in self._programs:
-            self._programs[stacks] = Program(self.network, self.path, stacks)
+            self._programs[stacks] = Program(self.network, self._lowered, stacks)
         return self._programs[stacks]
 
     def resized(self, sizes: Mapping[Any, int]) -> "Plan":
@@ -120,6 +129,8 @@ class Plan:
         Raises:
             ContractionTooLarge: with these sizes the plan breaks its memory cap.
         """
+        if all(self.network.sizes.get(index) == size for index, size in sizes.items()):
+            return self
         resized = replace(self, network=self.network.resized(sizes))
         resized._refuse_if_too_large()
         return resized

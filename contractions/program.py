@@ -14,7 +14,6 @@ from contractions.leases import LEASES
 from contractions.lowering import Lowered, Order
 from contractions.network import Network
 from contractions.steps import product
-from contractions.tree import Path
 
 _NUMBERS = count()
 
@@ -40,17 +39,17 @@ class Program:
 
     Args:
         network: what is contracted.
-        path: the pairs, in the order in which they run.
+        lowered: its steps.
         stacks: for each array that a run is given, the tensors that it holds along its first axis,
             all of one shape; every tensor is in one of them. By default an array for each tensor,
             without that axis.
     """
 
     def __init__(
-        self, network: Network, path: Path, stacks: Sequence[Sequence[int]] | None = None
+        self, network: Network, lowered: Lowered, stacks: Sequence[Sequence[int]] | None = None
     ) -> None:
         self._inputs, self._output, self._sizes = network.numbered
-        self._lowered = Lowered(network, path)
+        self._lowered = lowered
         listed = [[leaf] for leaf in range(len(self._inputs))] if stacks is None else stacks
         self._stacks = tuple(tuple(stack) for stack in listed)
         orders = self._lowered.orders

@@ -24,8 +24,15 @@ def test_the_quickstart_learns(tmp_path):
     assert float(accuracy) > 0.95
 
 
+def test_protocols_and_measures(tmp_path):
+    printed = run(BLOCKS[1], tmp_path)
+    assert "alice" in printed
+    assert "qubits" in printed
+    assert re.search(r"rank=\d+", printed)
+
+
 def test_the_engine_alone(tmp_path):
-    assert run(BLOCKS[1], tmp_path).endswith("8.0\n")
+    assert run(BLOCKS[2], tmp_path).endswith("8.0\n")
 
 
 def test_the_figure_is_there():

@@ -1,12 +1,13 @@
 """Tensor-network simulation of distributed quantum machine learning."""
 
-from tnqml import ansatz
+from tnqml import ansatz, expressivity, protocols, spectrum
 from tnqml.channels import CHANNELS
 from tnqml.circuit import Circuit, Message
 from tnqml.errors import CircuitError, InputError, RouteError, StorageError, TnqmlError
 from tnqml.forms import KINDS
 from tnqml.gates import Gate
 from tnqml.model import DistributedModel, RouteCost
+from tnqml.noise import noisy
 from tnqml.observables import Observable, X, Y, Z, parity, pauli, projector
 from tnqml.storage import load, save
 
@@ -28,9 +29,13 @@ __all__ = [
     "Y",
     "Z",
     "ansatz",
+    "expressivity",
     "load",
+    "noisy",
     "parity",
     "pauli",
     "projector",
+    "protocols",
     "save",
+    "spectrum",
 ]
