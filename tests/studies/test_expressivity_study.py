@@ -1,12 +1,25 @@
 """The study `expressivity` on its smallest cells, against the formulas and by hand."""
 
+import itertools
+import math
+
+import numpy as np
 import pandas as pd
 import pytest
 import torch
 
 from studies import digits, expressivity
 from studies.errors import CellError
-from tnqml import DistributedModel, Z, ansatz
+from studies.expressivity.families import full_cone, linear
+from studies.expressivity.regression import hidden_units
+from studies.expressivity.spectrum import digits_model, haar_entropy, haar_mean_order
+from studies.expressivity.statistics import over_seeds, slopes
+from tnqml import spectrum
+
+
+def _row(**fields):
+    (row,) = expressivity.measure(expressivity.Cell(**fields))
+    return row
 
 
 @pytest.mark.parametrize(
@@ -27,19 +40,47 @@ def test_dimensions_are_those_of_theory(cell, dimension):
 
 
 def test_digits_beat_the_linear_model_and_see_all_pixels():
-    cells = [
-        expressivity.Cell(model=model, layers=1, images=200, draws=4)
+    rows = {
+        model: _row(model=model, layers=1, images=200, draws=4)
         for model in ("digits", "linear-digits")
-    ]
-    rows = {cell.model: expressivity.measure(cell)[0] for cell in cells}
+    }
     assert rows["digits"]["rank"] > rows["linear-digits"]["rank"]
     assert rows["linear-digits"]["rank"] <= 65
     assert rows["digits"]["pixels_seen"] == 64
 
 
-def test_an_unknown_model_lists_the_known():
-    with pytest.raises(CellError, match="linear-digits"):
-        expressivity.Cell(model="cubic")
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"model": "cubic"}, "linear-digits"),
+        ({"task": "spectrum", "model": "scalar"}, "all-to-all"),
+        ({"task": "depth"}, "regression"),
+        ({"frequencies": "random"}, "exponential"),
+        ({"layers": 0}, "at least 1"),
+    ],
+)
+def test_a_wrong_field_lists_what_is_possible(fields, named):
+    with pytest.raises(CellError, match=named):
+        expressivity.Cell(**fields)
+
+
+def test_fields_that_a_model_does_not_read_get_their_default():
+    cell = expressivity.Cell(task="spectrum", model="linear", frequencies="equal", images=3)
+    assert cell == expressivity.Cell(task="spectrum", model="linear")
+
+
+def test_presets_hold_valid_cells_of_every_task():
+    for preset in ("quick", "full"):
+        cells = expressivity.STUDY.cells(preset)
+        assert len(set(cells)) == len(cells)
+        assert {cell.task for cell in cells} == {
+            "dimension",
+            "spectrum",
+            "pixels",
+            "measures",
+            "mirror",
+            "regression",
+        }
 
 
 def test_claims_do_not_hold_for_wrong_dimensions():
@@ -51,9 +92,7 @@ def test_claims_do_not_hold_for_wrong_dimensions():
 
 @pytest.mark.parametrize("layers", [1, 2, 3])
 def test_a_far_pixel_changes_an_output(layers):
-    model = DistributedModel(
-        ansatz.brickwork(64, layers=layers), [Z(qubit) for qubit in range(64)], dtype=torch.float64
-    )
+    model = digits_model(layers, frequencies="equal", seed=0).float().double()
     x = torch.tensor(digits.images(1, seed=0))
     with torch.no_grad():
         before = model(x)
@@ -63,3 +102,137 @@ def test_a_far_pixel_changes_an_output(layers):
             difference = (model(changed) - before).abs()[0]
             assert difference.max() > 1e-3
             assert abs(int(difference.argmax()) - pixel) <= 2 * layers
+
+
+@pytest.mark.parametrize("name", ["haar", "brickwork", "all-to-all"])
+@pytest.mark.parametrize("layers", [1, 3])
+def test_every_upload_is_in_the_cone_at_any_depth(name, layers):
+    model = full_cone(name, 3, layers=layers, frequencies="independent", seed=0)
+    (cone,) = model.light_cones()
+    assert cone.uploads == 3 * layers
+    assert len(cone.features) == 3
+
+
+def test_mean_of_f_squared_over_phases_is_the_power_of_the_family():
+    model = full_cone("haar", 2, layers=2, frequencies="equal", seed=3)
+    phases = 2 * math.pi * np.arange(8) / 8  # frequencies up to 2: an exact mean
+    x = torch.tensor(list(itertools.product(phases, phases)))
+    with torch.no_grad():
+        values = model(x).numpy()
+    assert np.mean(values**2) == pytest.approx(float(spectrum.power(model, 0).total), abs=1e-12)
+
+
+@pytest.mark.parametrize("layers", [1, 4])
+def test_linear_model_is_of_order_one_at_every_depth(layers):
+    model = linear(3, layers=layers, seed=1)
+    profile = spectrum.feature_orders(model, 0)
+    assert profile.shares[0] == pytest.approx(1, abs=1e-12)
+    x = 2 * math.pi * torch.rand(200, 3, dtype=torch.float64, generator=torch.manual_seed(0))
+    columns = torch.cat([x.cos(), x.sin(), torch.ones(200, 1)], 1)
+    with torch.no_grad():
+        y = model(x)
+    residual = y - columns @ torch.linalg.lstsq(columns, y.unsqueeze(1)).solution.squeeze(1)
+    assert residual.abs().max() < 1e-10
+
+
+@pytest.mark.parametrize(("qubits", "layers"), [(1, 2), (2, 1), (2, 2)])
+def test_haar_averages_by_counting_pauli_strings(qubits, layers):
+    letters = [
+        string for string in itertools.product("IXYZ", repeat=qubits) if set(string) != {"I"}
+    ]
+    weight = 1 / len(letters)
+    upload: dict[tuple[int, ...], float] = {}
+    for string in letters:
+        active = [letter in "XY" for letter in string]
+        for signs in itertools.product((-1, 1), repeat=sum(active)):
+            step = iter(signs)
+            d = tuple(next(step) if on else 0 for on in active)
+            upload[d] = upload.get(d, 0.0) + weight / 2 ** sum(active)
+    assert haar_entropy(qubits) == pytest.approx(-sum(p * math.log(p) for p in upload.values()))
+    order = total = 0.0
+    for word in itertools.product(upload.items(), repeat=layers):
+        share = math.prod(p for _, p in word)
+        features = sum(any(d[q] for d, _ in word) for q in range(qubits))
+        order += share * features
+        total += share * (features > 0)
+    assert haar_mean_order(qubits, layers) == pytest.approx(order / total)
+
+
+def test_spectrum_rows_grow_with_depth_and_not_for_the_linear_model():
+    rows = {
+        (model, layers): _row(
+            task="spectrum", model=model, qubits=3, layers=layers, draws=100, seed=1
+        )
+        for model in ("haar", "linear")
+        for layers in (1, 3)
+    }
+    assert rows["haar", 3]["effective_low"] > 10 * rows["haar", 1]["effective_high"]
+    assert rows["linear", 3]["effective"] <= 7
+    shares = [value for name, value in rows["haar", 3].items() if name.startswith("order_")]
+    assert sum(shares) == pytest.approx(1)
+
+
+def test_exponential_lambda_uses_as_many_features_as_independent_and_equal_fewer():
+    entropy = {
+        kind: _row(task="spectrum", model="haar", qubits=2, layers=3, draws=200, frequencies=kind)[
+            "entropy"
+        ]
+        for kind in ("independent", "exponential", "equal")
+    }
+    assert entropy["exponential"] == pytest.approx(entropy["independent"])
+    assert entropy["equal"] < entropy["independent"]
+
+
+def test_a_pixel_outside_the_cone_has_no_index():
+    cell = expressivity.Cell(task="pixels", model="digits", layers=1)
+    rows = expressivity.measure(cell)
+    assert len(rows) == 64
+    for row in rows:
+        assert (row["middle_total"] > 0) == row["in_middle_cone"]
+        assert row["main"] <= row["total"] + 1e-12
+
+
+def test_mirror_of_one_upload_needs_its_one_frequency():
+    row = _row(task="mirror", model="haar", qubits=1, layers=1, draws=200)
+    assert row["needed"] == row["frequencies_in_all"] == 1
+
+
+def test_one_layer_fits_order_one_and_not_order_two():
+    cell = expressivity.Cell(task="regression", model="brickwork", qubits=3, draws=2)
+    first, second, _ = expressivity.measure(cell)
+    assert first["order"] == 1
+    assert first["r2"] > 0.99
+    assert first["r2_linear"] > 0.99
+    assert second["r2_linear"] < 0.1
+
+
+def test_hidden_units_match_the_parameters():
+    for parameters in (16, 30, 56):
+        units = hidden_units(parameters, inputs=10)
+        assert abs(units * 12 + 1 - parameters) <= 6
+
+
+def test_slopes_and_means_of_known_lines():
+    frame = pd.DataFrame(
+        [
+            {"seed": seed, "layers": depth, "y": seed + (2 + seed) * depth}
+            for seed in (0, 1)
+            for depth in (1, 2, 3)
+        ]
+    )
+    assert slopes(frame, "y") == pytest.approx([2, 3])
+    first = over_seeds(frame, "layers", "y").iloc[0]
+    assert first["value"] == 3  # of 2 and 4: standard error 1, Student's quantile 12.7062
+    assert first["high"] - first["value"] == pytest.approx(12.7062, abs=1e-4)
+
+
+def test_figures_and_claims_of_no_rows_of_their_own():
+    from studies.style import new_figure, styled
+
+    cell = expressivity.Cell(qubits=1, layers=2)
+    frame = pd.DataFrame([vars(cell) | {"rank": 9, "formula": 9, "gap": 1e9}])
+    with styled():
+        for draw in expressivity.STUDY.figures.values():
+            _, ax = new_figure()
+            draw(ax, frame)
+            assert ax.texts or ax.lines
