@@ -1,5 +1,50 @@
 """Protocols between parties: their messages counted in a ledger, their answers measured."""
 
+from tnqml.protocols.amplitude_estimation import (
+    AmplitudeEstimate,
+    infer_by_amplitude_estimation,
+)
+from tnqml.protocols.coefficients import (
+    subspace_by_coefficients,
+)
+from tnqml.protocols.execution import (
+    Holder,
+    Turn,
+    holders,
+    turns,
+)
+from tnqml.protocols.generators import (
+    Block,
+    Term,
+    commuting_blocks,
+)
+from tnqml.protocols.gradient_plans import (
+    shadow_tomography_bound,
+)
+from tnqml.protocols.gradients import (
+    GradientEstimate,
+    GradientTrials,
+    gradient_by_blocks,
+    gradient_by_shadows,
+    gradient_trials,
+    parameter_shift,
+)
+from tnqml.protocols.hidden_matching import (
+    EdgeAnswer,
+    bits_for,
+    edge_from_bits,
+    edge_from_state,
+    expected_success,
+    matching_by_bits,
+    matching_by_edge,
+    matching_by_state,
+    phase_state,
+    shared_places,
+)
+from tnqml.protocols.inference import (
+    Estimate,
+    infer,
+)
 from tnqml.protocols.instances import (
     ALICE,
     BOB,
@@ -15,6 +60,19 @@ from tnqml.protocols.ledger import (
     Entry,
     Ledger,
     Traffic,
+)
+from tnqml.protocols.linear_estimation import (
+    Needed,
+    linear_by_amplitude_estimation,
+    linear_outcomes,
+    linear_qubits_needed,
+    linear_success,
+)
+from tnqml.protocols.links import (
+    Link,
+    dephasing,
+    depolarising,
+    erasure,
 )
 from tnqml.protocols.one_shot import (
     encode,
@@ -32,6 +90,45 @@ from tnqml.protocols.one_shot import (
     subspace_from_state,
     turned,
 )
+from tnqml.protocols.overhead import (
+    ClassicalStep,
+    Resources,
+    classical_step,
+    gradient_runs,
+    preparation,
+    resources,
+)
+from tnqml.protocols.parties import (
+    PartyLost,
+    ProtocolStuck,
+    Receive,
+    Role,
+    Run,
+    Send,
+    run_parties,
+)
+from tnqml.protocols.privacy import (
+    best_fidelity,
+    best_fidelity_of_real,
+    copies_for_fidelity,
+    holevo_bits,
+    identical_copies_bits,
+)
+from tnqml.protocols.quadratic import (
+    FormError,
+    FormEstimate,
+    QuadraticForm,
+    form_by_coefficients,
+    form_by_projections,
+    form_by_signs,
+    form_by_vector,
+    form_error,
+    quadratic_form,
+)
+from tnqml.protocols.quantised import (
+    ClassicalEstimate,
+    infer_classically,
+)
 from tnqml.protocols.sketches import (
     dequantise,
     linear_by_projections,
@@ -48,28 +145,90 @@ from tnqml.protocols.sketches import (
     subspace_from_sketch,
     subspace_from_vector,
 )
+from tnqml.protocols.stopping import (
+    shots_needed,
+)
+from tnqml.protocols.training import (
+    EstimatedModel,
+)
 from tnqml.protocols.trials import (
     Answer,
     SuccessRate,
     success_rate,
 )
+from tnqml.protocols.wide import (
+    ledger_of,
+)
 
 __all__ = [
     "ALICE",
     "BOB",
+    "AmplitudeEstimate",
     "Answer",
+    "Block",
+    "ClassicalEstimate",
+    "ClassicalStep",
+    "EdgeAnswer",
     "Entry",
+    "Estimate",
+    "EstimatedModel",
+    "FormError",
+    "FormEstimate",
+    "GradientEstimate",
+    "GradientTrials",
+    "Holder",
     "Ledger",
     "LinearInstance",
+    "Link",
     "MatchingInstance",
+    "Needed",
+    "PartyLost",
+    "ProtocolStuck",
+    "QuadraticForm",
+    "Receive",
+    "Resources",
+    "Role",
+    "Run",
+    "Send",
     "SubspaceInstance",
     "SuccessRate",
+    "Term",
     "Traffic",
+    "Turn",
+    "best_fidelity",
+    "best_fidelity_of_real",
+    "bits_for",
+    "classical_step",
+    "commuting_blocks",
+    "copies_for_fidelity",
+    "dephasing",
+    "depolarising",
     "dequantise",
+    "edge_from_bits",
+    "edge_from_state",
     "encode",
+    "erasure",
+    "expected_success",
+    "form_by_coefficients",
+    "form_by_projections",
+    "form_by_signs",
+    "form_by_vector",
+    "form_error",
+    "gradient_by_blocks",
+    "gradient_by_shadows",
     "gradient_form",
+    "gradient_runs",
+    "gradient_trials",
     "half_encode",
+    "holders",
+    "holevo_bits",
     "hybrid_state",
+    "identical_copies_bits",
+    "infer",
+    "infer_by_amplitude_estimation",
+    "infer_classically",
+    "ledger_of",
+    "linear_by_amplitude_estimation",
     "linear_by_ancilla",
     "linear_by_projections",
     "linear_by_signs",
@@ -79,12 +238,28 @@ __all__ = [
     "linear_from_state",
     "linear_from_vector",
     "linear_instance",
+    "linear_outcomes",
+    "linear_qubits_needed",
+    "linear_success",
+    "matching_by_bits",
+    "matching_by_edge",
+    "matching_by_state",
     "matching_instance",
     "measure",
+    "parameter_shift",
+    "phase_state",
+    "preparation",
+    "quadratic_form",
     "quantise",
     "qubits_of",
+    "resources",
     "rotation_onto",
+    "run_parties",
+    "shadow_tomography_bound",
+    "shared_places",
+    "shots_needed",
     "sketch_message",
+    "subspace_by_coefficients",
     "subspace_by_gradient",
     "subspace_by_projections",
     "subspace_by_signs",
@@ -98,4 +273,5 @@ __all__ = [
     "subspace_instance",
     "success_rate",
     "turned",
+    "turns",
 ]
