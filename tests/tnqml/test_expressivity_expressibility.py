@@ -162,3 +162,9 @@ def test_equal_bins_are_refused_for_wide_models():
     model = DistributedModel(ansatz.brickwork(20, layers=1), Z(0))
     with pytest.raises(InputError, match="haar"):
         Expressibility(uniform(20)).forecast(model)
+
+
+def test_a_measure_leaves_autograd_as_it_was():
+    model = DistributedModel(ansatz.brickwork(3, layers=1), Z(0))
+    Expressibility(uniform(3), pairs=40).run(model, torch.Generator().manual_seed(0))
+    assert torch.is_grad_enabled()

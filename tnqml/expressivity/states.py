@@ -74,11 +74,12 @@ def final_states(
 ) -> Iterator[Tensor]:
     """The final states in complex128, (rows at once, 2^qubits) by turns, as many as fit a cache."""
     at_once = _at_once(model.circuit)
-    with torch.no_grad():
-        for start in range(0, len(x), at_once):
-            cut = slice(start, start + at_once)
-            own = parameters[cut] if parameters.ndim > 1 else parameters
-            yield statevector.run(model.circuit, own, x[cut])
+    for start in range(0, len(x), at_once):
+        cut = slice(start, start + at_once)
+        own = parameters[cut] if parameters.ndim > 1 else parameters
+        with torch.no_grad():  # not around the yield, which would switch it off for the caller
+            states = statevector.run(model.circuit, own, x[cut])
+        yield states
 
 
 @dataclass(frozen=True)
