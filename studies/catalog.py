@@ -3,11 +3,31 @@
 from collections.abc import Mapping
 from typing import Any
 
-from studies import expressivity, width
+from studies import (
+    communication,
+    expressivity,
+    gradients,
+    linear,
+    noise,
+    overhead,
+    peers,
+    privacy,
+    width,
+)
 from studies.errors import UnknownStudy
 from studies.study import Study
 
-_ALL: tuple[Study[Any], ...] = (expressivity.STUDY, width.STUDY)
+_ALL: tuple[Study[Any], ...] = (
+    communication.STUDY,
+    linear.STUDY,
+    expressivity.STUDY,
+    width.STUDY,
+    gradients.STUDY,
+    privacy.STUDY,
+    noise.STUDY,
+    overhead.STUDY,
+    peers.STUDY,
+)
 
 STUDIES: Mapping[str, Study[Any]] = {study.name: study for study in _ALL}
 

@@ -128,3 +128,15 @@ def relative_error(
 
     ratio = np.log(np.asarray(high, float) / np.asarray(low, float))
     return np.asarray(ratio / (2 * norm.ppf((1 + CONFIDENCE) / 2)))
+
+
+def inside(interval: Interval, low: float, high: float) -> bool | None:
+    """Whether an interval lies in a band; None where it only reaches into it.
+
+    Example:
+        >>> [inside(Interval(1, 0.9, 1.1), low, 2) for low in (0.5, 1.05, 1.2)]
+        [True, None, False]
+    """
+    if low <= interval.low and interval.high <= high:
+        return True
+    return None if interval.low <= high and interval.high >= low else False

@@ -18,6 +18,7 @@ _RESAMPLES = 400
 _PILOT = 400
 _WINDOW = (0.55, 0.65, 0.75, 0.85, 1.0, 1.15, 1.3, 1.45)  # of Phi^-1(success), over the target's
 _BISECTIONS = 3
+_LADDER = tuple(2 ** (step / 4) for step in range(-4, 3))
 _STEPS = 25
 _FARTHEST = 5.0
 _FLATTEST = 1e-3
@@ -152,6 +153,48 @@ def _probit_crossings(
         )
     crossing = (norm.ppf(target) - a) / np.maximum(b, _FLATTEST)
     return np.asarray(crossing * places.std() + places.mean())
+
+
+def ladder_threshold(
+    run: "Callable[[Sequence[int], int], Outcomes]",
+    *,
+    trials: int,
+    seed: int,
+    start: int = 1,
+    most: int | None = None,
+) -> Interval:
+    """The number from which 90% of trials succeed, for success rates of unknown shape.
+
+    Doubling finds its range; seven numbers about 1.2 times apart around it are interpolated as in
+    `paired_threshold`.
+
+    Args:
+        run: called as run(numbers, trials); (trials, numbers) successes.
+        trials: at each number of the ladder.
+        seed: of the resampling.
+        start: the least number that makes sense.
+        most: the largest number to try.
+
+    Raises:
+        StudyError: even `most` fall short.
+    """
+    import numpy as np
+
+    last, number = most or 2**_MOST_DOUBLINGS, start
+    while run([number], min(trials, _PILOT)).mean() < TARGET:
+        if number >= last:
+            raise StudyError(f"{last} numbers do not reach {TARGET:.0%}; expected fewer to")
+        number = min(2 * number, last)
+    ladder = {min(max(start, round(number * part)), last) for part in _LADDER}
+    tried = sorted(ladder)
+    found = paired_threshold(
+        tried, run(tried, trials), np.ones(trials, bool), loss=1 - TARGET, seed=seed
+    )
+    if found is None:
+        raise StudyError(
+            f"{tried[-1]} numbers do not reach {TARGET:.0%}, though fewer did; take more trials"
+        )
+    return found
 
 
 def paired_threshold(

@@ -1,0 +1,286 @@
+"""What the rows of the study `linear` say: costs, exponents, and how the advantage vanishes."""
+
+from typing import TYPE_CHECKING
+
+from studies.errors import StudyError
+from studies.fits import Interval, PowerLaw, inside, power_law, relative_error
+from studies.linear_costs import AMPLITUDES, ANCILLA, SIGNS, VECTOR, sign_bits
+from studies.study import Claim
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from pandas import DataFrame
+
+    Array = NDArray[np.float64]
+
+_SMALL_MARGIN = 0.2  # beyond it amplitude estimation has hardly an iterate
+_LEAST_NUMBERS = {  # of the theory, section 2, at 90%
+    SIGNS: {0.5: 15, 0.2: 99, 0.1: 403, 0.05: 1619},
+    ANCILLA: {0.5: 7, 0.2: 41, 0.1: 163, 0.05: 657},
+}
+
+
+def random_rows(frame: "DataFrame", protocol: str) -> "DataFrame":
+    """The rows of a protocol on random instances."""
+    rows = frame[(frame["data"] == "random") & (frame["protocol"] == protocol)]
+    return rows.sort_values(["margin", "size"])
+
+
+def sketched(rows: "DataFrame") -> "DataFrame":
+    """The rows whose N is above the bits of the sign projections: else the whole vector is less."""
+    return rows[rows["size"] > rows["margin"].map(sign_bits)]
+
+
+def cost_law(rows: "DataFrame", *variables: "Array") -> PowerLaw | None:
+    """The power law of the cost in the variables given; None where the rows do not determine it.
+
+    Where the numbers are whole, as are the passes of amplitude estimation, the error of rounding
+    them, 1/sqrt(12), is added to that of the threshold.
+    """
+    import numpy as np
+
+    numbers = rows["numbers"].to_numpy(float)
+    rounding = np.where(numbers == rows["whole"], 1 / (12**0.5 * numbers), 0)
+    errors = np.hypot(relative_error(rows["cost_low"], rows["cost_high"]), rounding)
+    try:
+        return power_law(np.column_stack(variables), rows["cost"], errors=errors)
+    except StudyError:
+        return None
+
+
+def advantages(frame: "DataFrame") -> "DataFrame":
+    """Bits of the sign projections over qubits of the ancilla protocol, with its 95% interval.
+
+    The ratio is that of the ledgers; its relative error is that of the two thresholds.
+    """
+    import numpy as np
+
+    keys = ["size", "margin", "seed"]
+    both = random_rows(frame, SIGNS).merge(
+        random_rows(frame, ANCILLA), on=keys, suffixes=("_bits", "_qubits")
+    )
+    errors = [
+        relative_error(both[f"cost_low_{kind}"], both[f"cost_high_{kind}"])
+        for kind in ("bits", "qubits")
+    ]
+    spread = np.exp(1.96 * np.hypot(*errors))
+    ratio = both["cost_whole_bits"] / both["cost_whole_qubits"]
+    return both[keys].assign(value=ratio, low=ratio / spread, high=ratio * spread)
+
+
+def claims(frame: "DataFrame") -> list[Claim]:
+    """What the rows say of the costs, their exponents and the advantage."""
+    return [
+        *_threshold_claims(frame),
+        *_exponent_claims(frame),
+        *_advantage_claims(frame),
+        *_vector_claims(frame),
+        *_real_claims(frame),
+    ]
+
+
+def _threshold_claims(frame: "DataFrame") -> list[Claim]:
+    found = []
+    for protocol, expected in _LEAST_NUMBERS.items():
+        rows = random_rows(frame, protocol)
+        best = {
+            margin: part.loc[(part["numbers_high"] / part["numbers_low"]).idxmin()]
+            for margin, part in rows.groupby("margin")
+            if margin in expected
+        }
+        if not best:
+            continue
+        margins = sorted(best, reverse=True)
+        found.append(
+            Claim(
+                text=f"{protocol}: least odd number with 90% success at gamma = "
+                + ", ".join(f"{margin:g}" for margin in margins)
+                + ", of any N",
+                expected=", ".join(str(expected[margin]) for margin in margins),
+                measured=", ".join(
+                    f"{best[margin]['whole']:.0f} (threshold {best[margin]['numbers']:.4g} "
+                    f"[{best[margin]['numbers_low']:.4g}, {best[margin]['numbers_high']:.4g}])"
+                    for margin in margins
+                ),
+                holds=all(
+                    best[margin]["numbers_low"] <= expected[margin]
+                    and best[margin]["numbers_high"] >= expected[margin] - 2
+                    for margin in margins
+                ),
+            )
+        )
+    return found
+
+
+def _exponent_claims(frame: "DataFrame") -> list[Claim]:
+    found = []
+    rows = sketched(random_rows(frame, SIGNS))
+    law = cost_law(rows, rows["size"], 1 / rows["margin"])
+    if law is not None:
+        in_size, in_margin = law.exponents
+        found += [
+            Claim(
+                text="sign projections: bits do not grow with N (where N > 4.05/gamma^2)",
+                expected="exponent of N in [-0.1, 0.1]",
+                measured=str(in_size),
+                holds=inside(in_size, -0.1, 0.1),
+            ),
+            Claim(
+                text="sign projections: bits grow as 1/gamma^2 (where N > 4.05/gamma^2)",
+                expected="exponent of 1/gamma in [1.8, 2.2]",
+                measured=str(in_margin),
+                holds=inside(in_margin, 1.8, 2.2),
+            ),
+        ]
+    rows = random_rows(frame, AMPLITUDES)
+    rows = rows[rows["margin"] <= _SMALL_MARGIN]
+    law = cost_law(rows, 1 + _log2(rows), 1 / rows["margin"])
+    if law is not None:
+        found.append(
+            Claim(
+                text=f"amplitude estimation: qubits grow near 1/gamma at fixed N, gamma <= "
+                f"{_SMALL_MARGIN:g}",
+                expected="exponent of 1/gamma nearer to 1 than to 2: in [0.5, 1.5]",
+                measured=str(law.exponents[1]),
+                holds=inside(law.exponents[1], 0.5, 1.5),
+            )
+        )
+    both = rows.merge(random_rows(frame, SIGNS), on=["size", "margin", "seed"], suffixes=("", "_b"))
+    wins = both[both["cost_whole"] < both["cost_whole_b"]]
+    if not both.empty:
+        parts = [
+            f"N = {row.size}, gamma = {row.margin:g}: {row.cost_whole:.0f} qubits, "
+            f"{row.cost_whole_b:.0f} bits"
+            for row in wins.sort_values(["size", "margin"]).itertuples()
+        ]
+        found.append(
+            Claim(
+                text="amplitude estimation wins over sign projections at small gamma",
+                expected="fewer qubits than bits at the least gamma, by a polynomial at most",
+                measured="; ".join(parts) or "nowhere measured",
+                holds=bool((wins["margin"] == both["margin"].min()).any()),
+            )
+        )
+    return found
+
+
+def _advantage_claims(frame: "DataFrame") -> list[Claim]:
+    ratios = advantages(frame)
+    if ratios.empty:
+        return []
+    found = [
+        Claim(
+            text="advantage = bits of sign projections / qubits of the ancilla protocol: below 1",
+            expected="below 1 at every N and gamma",
+            measured=f"{ratios['value'].min():.2f} to {ratios['value'].max():.2f}",
+            holds=True
+            if (ratios["high"] < 1).all()
+            else (False if (ratios["low"] >= 1).any() else None),
+        )
+    ]
+    for size, low, high, expected in (
+        (16, 0.43, 0.49, "0.43 to 0.49"),
+        (1024, 0.195, 0.225, "about 0.2 (0.195 to 0.225)"),
+    ):
+        rows = ratios[ratios["size"] == size].sort_values("margin", ascending=False)
+        if rows.empty:
+            continue
+        found.append(
+            Claim(
+                text=f"the advantage at N = {size}",
+                expected=expected,
+                measured=", ".join(
+                    f"{row.value:.3f} [{row.low:.3f}, {row.high:.3f}] at gamma = {row.margin:g}"
+                    for row in rows.itertuples()
+                ),
+                holds=bool(((rows["low"] <= high) & (rows["high"] >= low)).all()),
+            )
+        )
+    law = _advantage_law(ratios)
+    if law is not None:
+        found.append(
+            Claim(
+                text="the advantage falls as 1 / (log2 N + 1)",
+                expected="exponent of log2 N + 1 in [-1.2, -0.8]",
+                measured=str(law.exponents[0]),
+                holds=inside(law.exponents[0], -1.2, -0.8),
+            )
+        )
+    return found
+
+
+def _advantage_law(ratios: "DataFrame") -> PowerLaw | None:
+    """In log2 N + 1 and 1/gamma, of which the ratio depends a little, the numbers being whole."""
+    import numpy as np
+
+    try:
+        return power_law(
+            np.column_stack([1 + _log2(ratios), 1 / ratios["margin"]]),
+            ratios["value"],
+            errors=relative_error(ratios["low"], ratios["high"]),
+        )
+    except StudyError:
+        return None
+
+
+def _vector_claims(frame: "DataFrame") -> list[Claim]:
+    keys = ["size", "margin", "seed"]
+    both = random_rows(frame, SIGNS).merge(
+        random_rows(frame, VECTOR), on=keys, suffixes=("_signs", "_vector")
+    )
+    if both.empty:
+        return []
+    both = both.assign(less=both["cost_whole_vector"] < both["cost_low_signs"])
+    limit = both["margin"].map(sign_bits)
+    parts = []
+    for margin, rows in both.groupby("margin"):
+        taken = rows.loc[rows["less"], "size"]
+        parts.append(
+            f"gamma = {margin:g}: "
+            + (f"to N = {taken.max()}" if len(taken) else "at no N measured")
+        )
+    return [
+        Claim(
+            text="sending the whole vector takes over at small N: O(min(N, 1/gamma^2)) bits",
+            expected="only where N < 4.05/gamma^2",
+            measured="whole vector cheaper: " + "; ".join(parts[::-1]),
+            holds=bool((both["less"] <= (both["size"] < limit)).all()),
+        )
+    ]
+
+
+def _real_claims(frame: "DataFrame") -> list[Claim]:
+    found = []
+    for (data, size), rows in frame[frame["data"] != "random"].groupby(["data", "size"]):
+        if not rows["above_chance"].all():
+            continue
+        cost = rows.groupby("protocol")[["cost_low", "cost", "cost_high"]].median()
+        if not {SIGNS, ANCILLA} <= set(cost.index):
+            continue
+        bits, qubits = cost.loc[SIGNS], cost.loc[ANCILLA]
+        found.append(
+            Claim(
+                text=f"{data}, N = {size}: bits of sign projections / qubits of the ancilla "
+                f"protocol, both within 2 points of the accuracy {rows['accuracy'].median():.3f}",
+                expected="below 1",
+                measured=f"{bits['cost']:.0f} / {qubits['cost']:.0f} = "
+                f"{bits['cost'] / qubits['cost']:.2f}",
+                holds=inside(
+                    Interval(
+                        bits["cost"] / qubits["cost"],
+                        bits["cost_low"] / qubits["cost_high"],
+                        bits["cost_high"] / qubits["cost_low"],
+                    ),
+                    0,
+                    1,
+                ),
+            )
+        )
+    return found
+
+
+def _log2(rows: "DataFrame") -> "Array":
+    import numpy as np
+
+    return np.asarray(np.log2(rows["size"].to_numpy(float)))
