@@ -17,6 +17,8 @@ from torch import Tensor
 from tnqml.expansion import Function, columns_of
 from tnqml.leaves import Leaf
 
+_MANY = 64  # samples from which on fewer operations count for more than fewer steps
+
 Array = NDArray[Any]
 Key = tuple[str, tuple[Function, ...]]
 """An angle as a leaf reads it: its kind, and the functions of it."""
@@ -58,14 +60,12 @@ class _Family:
 
     def columns(self, angles: dict[str, Tensor]) -> Tensor:
         """(leaves, cones, 1 or batch, products of one column of each angle)."""
-        result: Tensor | None = None
-        for (kind, functions), slots in zip(self.keys, self.slots, strict=True):
-            own = columns_of(angles[kind].index_select(0, slots), functions)
-            if result is not None:
-                own = (result.unsqueeze(-1) * own.unsqueeze(-2)).flatten(-2)
-            result = own
-        assert result is not None  # noqa: S101 - only families with angles are asked
-        return result
+        return _outer(
+            [
+                columns_of(angles[kind].index_select(0, slots), functions)
+                for (kind, functions), slots in zip(self.keys, self.slots, strict=True)
+            ]
+        )
 
     def values(self, columns: Tensor) -> list[Tensor]:
         """For each group (members, cones, 1 or batch, entries)."""
@@ -139,7 +139,10 @@ class Evaluator:
         by autograd.
         """
         angled = [family for family in self._families if family.keys]
-        if self._closed and torch._C._functorch.maybe_current_level() is None:
+        transformed = torch._C._functorch.maybe_current_level() is not None
+        if feature.shape[2] > _MANY and not transformed and not per_sample:
+            values = iter(_staged(angled, parameter, feature))
+        elif self._closed and not transformed:
             values = iter(_Evaluation.apply(angled, parameter, feature))  # type: ignore[no-untyped-call]
         else:
             values = iter(_values(angled, parameter, feature))
@@ -222,6 +225,46 @@ def _turned(basis: Array, keys: Sequence[Key]) -> Array | None:
                 row += 2
         parts.append(_matrix(np.moveaxis(moved, 0, place), keys).conj().T)
     return np.concatenate(parts, 1)
+
+
+def _staged(families: Sequence[_Family], parameter: Tensor, feature: Tensor) -> list[Tensor]:
+    """As `_values`, but what is not batched meets the basis before what is.
+
+    For large batches: fewer operations in more steps, differentiated by autograd.
+    """
+    angles = {"parameter": parameter, "feature": feature}
+    values = []
+    for family in families:
+        parts = [
+            columns_of(angles[kind].index_select(0, slots), functions)
+            for (kind, functions), slots in zip(family.keys, family.slots, strict=True)
+        ]
+        fixed = [part for part in parts if part.shape[2] == 1]
+        batched = [part for part in parts if part.shape[2] > 1]
+        for group in family.groups:
+            members, cones = len(group.members), parameter.shape[1]
+            basis, batch = group.basis, 1
+            if fixed:
+                first = _outer([part[group.rows] for part in fixed])
+                count = first.shape[3]
+                rows = first.reshape(-1, count).to(basis.dtype)
+                basis = (rows @ basis.reshape(count, -1)).reshape(
+                    members * cones, -1, basis.shape[1]
+                )
+            if batched:
+                last = _outer([part[group.rows] for part in batched]).to(basis.dtype)
+                batch = last.shape[2]
+                basis = torch.matmul(last.reshape(members * cones, batch, -1), basis)
+            values.append(basis.reshape(members, cones, batch, -1))
+    return values
+
+
+def _outer(parts: Sequence[Tensor]) -> Tensor:
+    """(..., products of one column of each part), the first part's most significant."""
+    result = parts[0]
+    for part in parts[1:]:
+        result = (result.unsqueeze(-1) * part.unsqueeze(-2)).flatten(-2)
+    return result
 
 
 def _values(families: Sequence[_Family], parameter: Tensor, feature: Tensor) -> list[Tensor]:

@@ -20,8 +20,8 @@ def frame():
         privacy.Cell("accuracy", 16, error=0.1, trials=20),
         privacy.Cell("accuracy", 64, error=0.3, trials=20),
         *[privacy.Cell("digits", 64, copies, trials=8) for copies in (16, 128)],
-        *[privacy.Cell("photographs", 16, 0, bits=bits, trials=40) for bits in (2, 4, 6)],
-        *[privacy.Cell("parameters", 4, copies, trials=5) for copies in (64, 512)],
+        *[privacy.Cell("photographs", 16, 0, bits=bits, trials=40) for bits in (3, 5, 7)],
+        *[privacy.Cell("parameters", 8, copies, trials=8) for copies in (128, 4096)],
     )
 
 
@@ -48,7 +48,7 @@ def test_real_data_cost_qubits_and_bits(frame):
     listed = frame[frame["attack"] == "on the list"]
     assert list(listed["sent"]) == [16 * 6, 128 * 6]
     classical = frame[frame["attack"] == "classical"]
-    assert list(classical["sent"]) == [32, 64, 96]
+    assert list(classical["sent"]) == [48, 80, 112]
     assert classical["value"].is_monotonic_increasing
 
 

@@ -488,3 +488,18 @@ def test_a_route_first_made_under_a_transform():
     theta = {"theta": model.theta.detach()}
     found = torch.func.jacrev(lambda given: functional_call(model, given, (x,)))(theta)
     assert_close(found["theta"], model.jacobian(x), 1e-10)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_large_batch_gives_what_its_rows_give(seed):
+    circuit = random_circuit(seed + 90, qubits=4, gates=30)
+    model = model_of(circuit, random_observables(seed, 4), "pauli", seed=seed)
+    x = batch_of(circuit, 70, seed=seed).requires_grad_()
+    values = model(x)
+    assert_close(values, oracle(model, x.detach()), 1e-10)
+    weights = batch_of(circuit, 70, seed=seed + 7)[:, :3]
+    found = torch.autograd.grad((values * weights).sum(), [model.theta, x])
+    parts = [model(row[None]) for row in x]
+    expected = torch.autograd.grad((torch.cat(parts) * weights).sum(), [model.theta, x])
+    for one, two in zip(found, expected, strict=True):
+        assert_close(one, two, 1e-10)

@@ -144,8 +144,8 @@ def leading_vector(
     As a guess it has the largest mean fidelity with the rows.
     """
     scaled = rows if weights is None else np.sqrt(weights)[:, None] * rows
-    _, _, right = np.linalg.svd(scaled, full_matrices=False)
-    return np.asarray(right[0], dtype=np.complex128)
+    _, vectors = np.linalg.eigh(scaled.T @ scaled.conj())
+    return np.asarray(vectors[:, -1], dtype=np.complex128)
 
 
 def fidelity(
