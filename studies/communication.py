@@ -110,23 +110,25 @@ def measure(cell: Cell) -> list[Row]:
 
 
 def quick() -> list[Cell]:
-    """Vector in Subspace to N = 1024, linear beside it, crossovers, patches of 16 to 256 pixels."""
+    """Dimensions to N = 1024, crossovers beyond, patches of 16 and 256 pixels."""
     return [
-        *grid(Cell, {"size": [16, 64, 128, 256, 512, 1024]}),
+        *grid(Cell, {"size": [16, 64, 128, 256, 1024], "checks": [25]}),
         *grid(Cell, {"problem": ["matching"], "size": [64, 256, 1024]}),
-        *grid(Cell, {"problem": ["linear"], "size": [16, 64, 256], "draws": [40_000_000]}),
-        Cell(problem="linear", size=1024, draws=200_000_000),
-        *_crossovers({0.3: [16, 128], 0.1: [256, 2048], 0.03: [2**14, 2**16]}, draws=20_000_000),
+        *grid(Cell, {"problem": ["linear"], "size": [16, 64, 256], "draws": [20_000_000]}),
+        Cell(problem="linear", size=1024, draws=100_000_000),
+        *_crossovers(
+            {0.3: [16, 128], 0.1: [256, 2048], 0.03: [2**12, 2**16]}, draws=10_000_000, checks=15
+        ),
         *grid(
             Cell,
             {
                 "problem": ["photographs"],
                 "content": ["texture"],
-                "size": [16, 64, 256],
-                "checks": [20],
+                "size": [16, 256],
+                "checks": [10],
             },
         ),
-        Cell(problem="photographs", content="grey", size=16, checks=20),
+        Cell(problem="photographs", content="grey", size=16, checks=10),
     ]
 
 
@@ -144,7 +146,8 @@ def full() -> list[Cell]:
                 0.1: [64, 128, 256, 512, 1024, 4096],
                 0.03: [2**10, 2**12, 2**14, 2**15, 2**16, 2**17],
             },
-            draws=100_000_000,
+            draws=200_000_000,
+            checks=200,
         ),
         *grid(
             Cell,
@@ -159,9 +162,9 @@ def full() -> list[Cell]:
     ]
 
 
-def _crossovers(sizes: dict[float, list[int]], *, draws: int) -> list[Cell]:
+def _crossovers(sizes: dict[float, list[int]], *, draws: int, checks: int) -> list[Cell]:
     return [
-        Cell(problem="estimate", size=size, error=error, draws=draws)
+        Cell(problem="estimate", size=size, error=error, draws=draws, checks=checks)
         for error, chosen in sizes.items()
         for size in chosen
     ]

@@ -172,7 +172,7 @@ def _state_claim(frame: "DataFrame") -> Claim | None:
         expected="log2 N qubits, success 1",
         measured=f"{rows['cost_whole'].min():.0f} to {rows['cost_whole'].max():.0f} qubits for N = "
         f"{rows['size'].min()} to {rows['size'].max()}; {rows['success'].min():.3f} of "
-        f"{rows['checks'].sum():.0f} measured strings right",
+        f"{rows['runs'].sum():.0f} measured strings right",
         holds=right and bool((rows["success"] == 1).all()),
     )
 
@@ -181,8 +181,8 @@ def _check_claim(rows: "DataFrame") -> Claim:
     """The protocol itself, with its rows of length N, at the threshold that simulation gave."""
     from tnqml.protocols import SuccessRate
 
-    checks = int(rows["checks"].sum())
-    rate = SuccessRate(round((rows["success"] * rows["checks"]).sum()), checks)
+    checks = int(rows["runs"].sum())
+    rate = SuccessRate(round((rows["success"] * rows["runs"]).sum()), checks)
     low, high = rate.interval()
     return Claim(
         text="the one-bit sketch itself, run with its rows at the threshold of the simulation "
@@ -208,7 +208,7 @@ def _matching_claims(frame: "DataFrame") -> list[Claim]:
             f"{asking['cost_whole'].min():.0f} to {asking['cost_whole'].max():.0f} bits for N = "
             f"{rows['size'].min()} to {rows['size'].max()}; at least "
             f"{min(state['success'].min(), asking['success'].min()):.3f} of "
-            f"{state['checks'].sum() + asking['checks'].sum():.0f} runs right",
+            f"{state['runs'].sum() + asking['runs'].sum():.0f} runs right",
             holds=bool(
                 (state["cost_whole"] == np.log2(state["size"])).all()
                 and (asking["cost_whole"] <= 2 * np.log2(asking["size"]) + 1).all()

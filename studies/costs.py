@@ -94,7 +94,7 @@ def rate_columns(rate: "SuccessRate") -> dict[str, JsonScalar]:
         "success": rate.rate,
         "success_low": low,
         "success_high": high,
-        "checks": rate.trials,
+        "runs": rate.trials,
     }
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 _SMALL_MARGIN = 0.2  # beyond it amplitude estimation has hardly an iterate
+_FEWEST_MARGINS = 3  # for the exponent of amplitude estimation, whose costs go by steps
 _LEAST_NUMBERS = {  # of the theory, section 2, at 90%
     SIGNS: {0.5: 15, 0.2: 99, 0.1: 403, 0.05: 1619},
     ANCILLA: {0.5: 7, 0.2: 41, 0.1: 163, 0.05: 657},
@@ -136,7 +137,7 @@ def _exponent_claims(frame: "DataFrame") -> list[Claim]:
     rows = random_rows(frame, AMPLITUDES)
     rows = rows[rows["margin"] <= _SMALL_MARGIN]
     law = cost_law(rows, 1 + _log2(rows), 1 / rows["margin"])
-    if law is not None:
+    if law is not None and rows["margin"].nunique() >= _FEWEST_MARGINS:
         found.append(
             Claim(
                 text=f"amplitude estimation: qubits grow near 1/gamma at fixed N, gamma <= "

@@ -68,7 +68,7 @@ def draw_margin(ax: "Axes", frame: "DataFrame") -> None:
         rows = rows.assign(inverse=1 / rows["margin"])
         law = cost_law(sketched(rows) if protocol == SIGNS else rows, rows["inverse"])
         label = f"{protocol} ({rows['kind'].iloc[0]})"
-        if law is None or protocol == VECTOR:
+        if law is None or protocol in {VECTOR, AMPLITUDES}:
             draw_cost(ax, rows, "inverse", label=label)
             continue
         label += rf", fit $\gamma^{{-{law.exponents[0].value:.2f}}}$"

@@ -5,7 +5,7 @@ Only their structure: what a tensor holds does not matter to a planner.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from studies.errors import CellError
 
@@ -75,11 +75,11 @@ def _clauses(clauses: int, seed: int) -> "Network":
     return Network(inputs, (), dict.fromkeys(range(variables), 2))
 
 
-def _converted(made: object) -> "Network":
+def _converted(made: Any) -> "Network":
     """What cotengra's generators give: inputs, output, shapes and sizes."""
     from contractions import Network
 
-    inputs, output, _, sizes = made  # type: ignore[misc]
+    inputs, output, _, sizes = made
     return Network(inputs, output, sizes)
 
 
