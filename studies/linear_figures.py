@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from studies.linear_claims import advantages, cost_law, random_rows, sketched
+from studies.linear_claims import advantages, cost_law, random_rows, sketched, swept
 from studies.linear_costs import AMPLITUDES, ANCILLA, NUMBERS, SIGNS, VECTOR
 from studies.style import draw_interval, legend_below, say_empty
 
@@ -16,7 +16,7 @@ _COST = "bits or qubits for 90% success"
 
 def draw_size(ax: "Axes", frame: "DataFrame") -> None:
     """Bits of the sign projections and qubits of the ancilla protocol against N, at each margin."""
-    signs, ancilla = random_rows(frame, SIGNS), random_rows(frame, ANCILLA)
+    signs, ancilla = swept(random_rows(frame, SIGNS)), random_rows(frame, ANCILLA)
     if signs.empty:
         say_empty(ax)
         return

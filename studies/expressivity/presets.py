@@ -11,13 +11,13 @@ def quick() -> list[Cell]:
     """Dimensions up to 169, digits to depth 3; small circuits and few seeds of everything else."""
     return [
         *_families(169),
-        *_on_digits(layers=[1, 2, 3], images=1024, draws=18, seeds=2),
-        *_spectra({2: 5, 3: 4}, narrow=3, seeds=5, draws=100),
+        *_on_digits(layers=[1, 2, 3], images=1024, draws=18, seeds=1),
+        *_spectra({2: 4, 3: 3}, narrow=3, seeds=3, draws=100),
         *_wide(layers=[1, 2], draws=100, seeds=1),
         *grid(Cell, {"task": ["pixels"], "model": ["digits"], "layers": [1, 2]}),
         *_measures(qubits=[3], layers=[1, 2, 4], draws=200, seeds=1),
-        *_mirrors({1: 4, 2: 2}, draws=4000, seeds=4),
-        *_regressions(qubits=3, layers=[1, 3], draws=2, seeds=2),
+        *_mirrors({1: 4}, draws=4000, seeds=3),
+        *_regressions(qubits=3, layers=[1, 3], draws=1, seeds=2),
     ]
 
 

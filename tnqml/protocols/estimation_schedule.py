@@ -239,5 +239,5 @@ def _plain_shots(error: float, failure: float) -> int:
     """Copies of power 0 by the normal approximation, with its correction for whole numbers."""
     from scipy.stats import norm
 
-    deviations = norm.isf(failure / 2) / error
+    deviations = float(norm.isf(failure / 2)) / error
     return math.ceil(((deviations + math.sqrt(deviations**2 + 4 / error)) / 2) ** 2)
