@@ -77,7 +77,7 @@ def quick() -> list[Cell]:
 
 
 def full() -> list[Cell]:
-    """Margins to 0.05 at every power of two up to N = 1024, others at N = 16; 20 times the draws."""
+    """Margins to 0.05 at every power of two up to N = 1024, more of them at N = 16."""
     sizes = [16, 32, 64, 128, 256, 512, 1024]
     much: dict[str, list[int]] = {"draws": [1_000_000_000], "checks": [200]}
     return [
