@@ -66,7 +66,8 @@ def draw_margin(ax: "Axes", frame: "DataFrame") -> None:
         if rows.empty:
             continue
         rows = rows.assign(inverse=1 / rows["margin"])
-        law = cost_law(sketched(rows) if protocol == SIGNS else rows, rows["inverse"])
+        fitted = sketched(rows) if protocol == SIGNS else rows
+        law = cost_law(fitted, fitted["inverse"])
         label = f"{protocol} ({rows['kind'].iloc[0]})"
         if law is None or protocol in {VECTOR, AMPLITUDES}:
             draw_cost(ax, rows, "inverse", label=label)

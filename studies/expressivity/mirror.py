@@ -1,7 +1,6 @@
 """How many random Fourier features a classical surrogate needs to match a model."""
 
 from studies.expressivity.cell import Cell
-from studies.expressivity.families import full_cone
 from studies.study import Row
 
 ERROR = 0.1
@@ -16,6 +15,7 @@ def measure(cell: Cell) -> list[Row]:
     """
     import torch
 
+    from studies.expressivity.families import full_cone
     from tnqml import spectrum
     from tnqml.expressivity import FeaturesNeeded, uniform
 

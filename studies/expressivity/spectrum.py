@@ -4,7 +4,6 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from studies.expressivity.cell import Cell
-from studies.expressivity.families import full_cone, linear
 from studies.study import Row
 
 if TYPE_CHECKING:
@@ -21,6 +20,8 @@ _SAMPLED = range(4, 64, 8)  # outputs of the wide model whose terms are drawn
 
 def measure(cell: Cell) -> list[Row]:
     """A row for each output: effective features, mean order, shares of the orders, and its cone."""
+    from studies.expressivity.families import full_cone, linear
+
     if cell.model == "digits":
         return _wide(cell)
     if cell.model == "linear":
