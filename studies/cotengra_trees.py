@@ -2,7 +2,7 @@
 
 import time
 import warnings
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -90,23 +90,18 @@ def random_greedy(terms: Terms, *, seconds: float, minimize: str, seed: int) -> 
         tree = search.search(terms.inputs, terms.output, terms.sizes)
         seen.append(Seen(time.perf_counter() - start, to_pairs(tree)))
         if seen[-1].elapsed < seconds:
-            tree.subtree_reconfigure_(minimize=minimize, seed=seed)
+            tree.subtree_reconfigure_(minimize=minimize, select="random", seed=seed + len(seen))
             seen.append(Seen(time.perf_counter() - start, to_pairs(tree)))
     return seen
 
 
-def hyper(
-    terms: Terms, *, seconds: float, minimize: str, score: Callable[[Pairs], float]
-) -> list[Seen]:
+def hyper(terms: Terms, *, seconds: float, minimize: str) -> list[Seen]:
     """The hyper-optimiser: greedy and, where it is installed, kahypar, every trial reconfigured."""
     methods = ["greedy", *(["kahypar"] if find_spec("kahypar") else [])]
-    settings = {"methods": methods, "reconf_opts": {}}
-    return _optimised(terms, settings, seconds=seconds, minimize=minimize, score=score)
+    return _optimised(terms, methods=methods, reconf={}, seconds=seconds, minimize=minimize)
 
 
-def auto_hq(
-    terms: Terms, *, seconds: float, minimize: str, score: Callable[[Pairs], float]
-) -> list[Seen]:
+def auto_hq(terms: Terms, *, seconds: float, minimize: str) -> list[Seen]:
     """The preset "auto-hq" with its own limits lifted; small networks it solves by enumeration."""
     import cotengra
     from cotengra.presets import estimate_optimal_hardness
@@ -116,47 +111,51 @@ def auto_hq(
         search = cotengra.AutoHQOptimizer(minimize=minimize, cache=False)
         tree = search.search(terms.inputs, terms.output, terms.sizes)
         return [Seen(time.perf_counter() - start, to_pairs(tree))]
-    settings = {"reconf_opts": {"subtree_size": _AUTO_SUBTREE}}
-    return _optimised(terms, settings, seconds=seconds, minimize=minimize, score=score)
+    return _optimised(
+        terms,
+        methods=None,
+        reconf={"subtree_size": _AUTO_SUBTREE},
+        seconds=seconds,
+        minimize=minimize,
+    )
 
 
 def _optimised(
     terms: Terms,
-    settings: Mapping[str, object],
     *,
+    methods: Sequence[str] | None,
+    reconf: Mapping[str, int],
     seconds: float,
     minimize: str,
-    score: Callable[[Pairs], float],
 ) -> list[Seen]:
-    """A hyper-optimisation whose objective is `score`; its refinements minimise `minimize`.
+    """The trees of a hyper-optimisation, which notes each as it scores it.
 
     It ends by the clock and takes no seed, so that no two runs see the same trees.
     """
-    import math
-
     import cotengra
     from cotengra.scoring import get_score_fn
 
     seen: list[Seen] = []
+    objective = get_score_fn(minimize)
     start = time.perf_counter()
 
-    class Recording(type(get_score_fn(minimize))):  # type: ignore[misc]
-        """cotengra's objective, but that a whole tree is scored by ours and noted."""
+    class Recording(type(objective)):  # type: ignore[misc]
+        """cotengra's objective, which notes what it scores."""
 
         def __call__(self, trial: Mapping[str, Any]) -> float:
-            pairs = to_pairs(trial["tree"])
-            seen.append(Seen(time.perf_counter() - start, pairs))
-            return math.log2(1 + 1e9 * score(pairs))  # positive, as the optimisers want it
+            seen.append(Seen(time.perf_counter() - start, to_pairs(trial["tree"])))
+            return float(super().__call__(trial))
 
-    search = cotengra.HyperOptimizer(
-        minimize=Recording(get_score_fn(minimize).factor),
-        max_time=seconds,
-        max_repeats=_NO_END,
-        parallel=False,
-        on_trial_error="ignore",
-        **settings,
-    )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        search = cotengra.HyperOptimizer(
+            methods=methods,
+            minimize=Recording(objective.factor),
+            max_time=seconds,
+            max_repeats=_NO_END,
+            parallel=False,
+            reconf_opts=dict(reconf),
+            on_trial_error="ignore",
+        )
         search.search(terms.inputs, terms.output, terms.sizes)
     return seen
