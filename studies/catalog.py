@@ -11,6 +11,7 @@ from studies import (
     noise,
     overhead,
     peers,
+    planning,
     privacy,
     width,
 )
@@ -27,6 +28,7 @@ _ALL: tuple[Study[Any], ...] = (
     noise.STUDY,
     overhead.STUDY,
     peers.STUDY,
+    planning.STUDY,
 )
 
 STUDIES: Mapping[str, Study[Any]] = {study.name: study for study in _ALL}

@@ -8,10 +8,10 @@ from studies.expressivity.dimension import formula
 
 
 def quick() -> list[Cell]:
-    """Dimensions up to 169, digits to depth 3; small circuits and few seeds of everything else."""
+    """Dimensions up to 169, digits to depth 2; small circuits and few seeds of everything else."""
     return [
         *_families(169),
-        *_on_digits(layers=[1, 2, 3], images=1024, draws=18, seeds=1),
+        *_on_digits(layers=[1, 2], images=1024, draws=18, seeds=1),
         *_spectra({2: 4, 3: 3}, narrow=3, seeds=3, draws=100),
         *_wide(layers=[1, 2], draws=100, seeds=1),
         *grid(Cell, {"task": ["pixels"], "model": ["digits"], "layers": [1, 2]}),
