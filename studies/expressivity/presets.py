@@ -17,7 +17,7 @@ def quick() -> list[Cell]:
         *grid(Cell, {"task": ["pixels"], "model": ["digits"], "layers": [1, 2]}),
         *_measures(qubits=[3], layers=[1, 2, 4], draws=200, seeds=1),
         *_mirrors({1: 4}, draws=4000, seeds=3),
-        *_regressions(qubits=3, layers=[1, 3], draws=1, seeds=2),
+        *_regressions(qubits=3, layers=[1, 2], draws=1, seeds=2),
     ]
 
 
