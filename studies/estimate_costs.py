@@ -23,7 +23,7 @@ _MOST_BITS = 12
 _MOST_VECTORS, _FEWEST = 1000, 50  # random vectors; at large N one is as good as another
 _QUANTISED = 20  # draws of a number that take as long as one that is rounded
 _BIT = 8  # and as one bit of a narrow register
-_MOST_NUMBERS = 10**6  # in the rows of one run that checks the simulation
+_MOST_PRODUCTS = 10**8  # in one run that checks the simulation
 _TRIED = 7  # numbers on the ladder
 
 
@@ -66,7 +66,7 @@ def _sketch_row(size: int, error: float, *, effort: Effort) -> Row:
     trials = effort.trials(guess * _TRIED)
     threshold = ladder_threshold(close, trials=trials, seed=effort.seed, start=2)
     row = _row(SIGNS, "bit", threshold, unit=1)
-    if size * threshold.value > _MOST_NUMBERS:
+    if size**2 * threshold.value > _MOST_PRODUCTS:
         return row
     checked = _checked(size, error, numbers=whole_number(threshold.value), effort=effort)
     return {**row, **rate_columns(checked)}

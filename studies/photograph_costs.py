@@ -1,7 +1,7 @@
 """Telling two photographs apart by their patches: both kinds of classifier, through protocols.
 
-What each protocol costs for one and the same accuracy: that of the worse of the classifiers that
-beat chance, less 2 points.
+What each protocol costs for one and the same accuracy: that of the worse of the classifiers, less 2
+points. A classifier whose 95% interval, less 2 points, is not above chance is left out.
 """
 
 from collections.abc import Sequence
@@ -37,7 +37,7 @@ _SHARING = 20  # examples that share the rows of a sketch
 
 
 def photograph_costs(size: int, content: "Content", *, effort: Effort, seed: int) -> list[Row]:
-    """A row a protocol of each classifier that beats chance, a row without cost of any other.
+    """A row a protocol of each classifier well above chance, a row without cost of any other.
 
     Args:
         size: pixels of a patch, N.
@@ -52,12 +52,16 @@ def photograph_costs(size: int, content: "Content", *, effort: Effort, seed: int
     linear = classifiers.linear(split)
     compositional = classifiers.compositional(split, layers=LAYERS[content], seed=seed)
     both = {"linear": linear, "compositional": compositional}
+    able = {
+        name: model.accuracy.rate
+        for name, model in both.items()
+        if model.accuracy.interval()[0] - LOSS > model.chance
+    }
     rows: list[Row] = [
         {**accuracy_columns(model), "model": name, "protocol": "none"}
         for name, model in both.items()
-        if not model.above_chance
+        if name not in able
     ]
-    able = {name: model.accuracy.rate for name, model in both.items() if model.above_chance}
     target = min(able.values(), default=0) - LOSS
     if "linear" in able:
         loss = able["linear"] - target

@@ -6,12 +6,12 @@ import pytest
 from scipy.stats import f as fisher
 from scipy.stats import norm
 
-from studies import communication, matching_costs, subspace_costs
-from studies.communication_claims import claims, crossover, size_law
+from studies import classifiers, communication, matching_costs, photographs, subspace_costs
+from studies.communication_claims import claims, crossover, patch_rows, size_law
 from studies.costs import Effort, whole_number
 from studies.errors import CellError
 from studies.estimate_costs import estimate_costs
-from studies.photograph_costs import diagonal, photograph_costs
+from studies.photograph_costs import _sketched, diagonal, photograph_costs
 from studies.style import new_figure, styled
 from tnqml import Z
 from tnqml.protocols import bits_for
@@ -130,6 +130,37 @@ def test_photographs_by_grey_values_at_equal_accuracy():
         assert row["loss"] == pytest.approx(accuracies[row["model"]] - row["target"])
     states = by_protocol(row for row in rows if row["model"] == "compositional")["whole states"]
     assert states["rounds"] == 3
+
+
+def test_sketches_of_the_message_estimate_the_scores():
+    split = photographs.split(16, train=100, test=40, seed=0, content="texture")
+    trained = classifiers.compositional(split, layers=1, steps=3)
+    rounds = np.stack(
+        [
+            _sketched(split, trained, tried=[30, 400], seed=seed) - trained.scores[:, None]
+            for seed in range(40)
+        ]
+    )
+    spread = rounds.std(0)
+    assert np.abs(rounds.mean(0) / (spread / np.sqrt(len(rounds)))).max() < 4.5
+    assert spread[:, 1].mean() < spread[:, 0].mean() / 3
+
+
+def test_seeds_that_aim_at_other_accuracies_are_left_out():
+    rows = pd.DataFrame(
+        {"problem": "photographs", "content": "grey", "size": 16, "seed": seed, "model": model}
+        | {"protocol": protocol}
+        for seed, model, protocol in (
+            (0, "linear", "whole vector"),
+            (0, "compositional", "whole states"),
+            (1, "linear", "none"),
+            (1, "compositional", "whole states"),
+            (2, "linear", "none"),
+            (2, "compositional", "whole states"),
+        )
+    )
+    assert list(patch_rows(rows, "grey")["seed"]) == [1, 2]
+    assert patch_rows(rows, "texture").empty
 
 
 def test_values_of_an_observable_on_bit_strings():
