@@ -83,7 +83,7 @@ def shared_places(size: int, *, count: int, seed: int) -> NDArray[np.int64]:
     """
     check_count(count, "the number of bits sent")
     check_count(size, "the number of bits", least=count)
-    return np.random.default_rng((seed, 0)).permutation(size)[:count]
+    return np.random.default_rng((seed, 2)).permutation(size)[:count]
 
 
 def edge_from_bits(
