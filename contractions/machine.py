@@ -21,6 +21,25 @@ _ITEMSIZE = {"float32": 4, "float64": 8, "complex64": 8, "complex128": 16}
 
 
 @dataclass(frozen=True)
+class Rates:
+    """What a step of a contraction takes, in seconds.
+
+    Attributes:
+        product: a multiplication and an addition of two entries.
+        entry: reading or writing an entry.
+        step: the smallest step.
+    """
+
+    product: float
+    entry: float
+    step: float
+
+    def seconds(self, products: float, entries: float) -> float:
+        """A step of so many products that reads and writes so many entries."""
+        return max(products * self.product, entries * self.entry) + self.step
+
+
+@dataclass(frozen=True)
 class Machine:
     """A machine's roofline.
 
@@ -46,6 +65,15 @@ class Machine:
         if dtype not in _ITEMSIZE:
             raise PlanError(f"dtype is {dtype!r}; expected one of {', '.join(_ITEMSIZE)}")
         return _ITEMSIZE[dtype]
+
+    def rates(self, dtype: str, *, passes: int = 1) -> Rates:
+        """What a step takes that is repeated in so many passes."""
+        operations = 8 if dtype.startswith("complex") else 2
+        return Rates(
+            product=passes * operations / self.flops[dtype],
+            entry=passes * self.itemsize(dtype) / self.step_bandwidth,
+            step=passes * self.step_seconds,
+        )
 
 
 def _median_seconds(function: Callable[[], object], repeats: int) -> float:

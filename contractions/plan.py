@@ -35,7 +35,7 @@ Stacks = tuple[tuple[int, ...], ...]
 
 _log = logging.getLogger(__name__)
 
-_FORMAT = 4
+_FORMAT = 5
 
 
 @dataclass(frozen=True)
@@ -319,7 +319,7 @@ def plan(
     machine.itemsize(dtype)
     key = {
         "format": _FORMAT,
-        "versions": [version("tnqml"), version("cotengra"), version("cotengrust")],
+        "versions": [version("tnqml"), version("cotengrust")],
         "network": network.signature,
         "dtype": dtype,
         "objective": ["roofline seconds", gradient],
@@ -409,17 +409,13 @@ def _search(
     if len(network.inputs) == 1:
         return Found((), "a single tensor", 0, "effort")
 
-    def seconds(path: Path) -> float:
-        return cost(network, path, machine=machine, dtype=dtype, gradient=gradient).seconds
-
     found = search(
         network,
-        seconds,
+        machine.rates(dtype, passes=3 if gradient else 1),
         orders=orders,
         effort=effort,
         seed=seed,
         expected_calls=expected_calls,
-        least_seconds=(3 if gradient else 1) * (len(network.inputs) - 1) * machine.step_seconds,
         max_seconds=max_seconds,
     )
     sizes = network.numbered[2]

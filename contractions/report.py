@@ -34,8 +34,7 @@ class StepCost:
 def step_costs(network: Network, path: Path, *, machine: Machine, dtype: str) -> list[StepCost]:
     """What each step of a path is predicted to cost."""
     sizes = network.numbered[2]
-    item, rate = machine.itemsize(dtype), machine.flops[dtype]
-    operations = 8 if dtype.startswith("complex") else 2
+    item, rates = machine.itemsize(dtype), machine.rates(dtype)
 
     def entries(legs: frozenset[int]) -> int:
         return math.prod(sizes[index] for index in legs)
@@ -53,9 +52,9 @@ def step_costs(network: Network, path: Path, *, machine: Machine, dtype: str) ->
     for product in listed:
         a, b, c = product.left_legs, product.right_legs, product.legs
         live += item * (entries(c) - entries(a) - entries(b))
-        arithmetic = operations * entries(a | b) / rate
-        traffic = item * (entries(a) + entries(b) + entries(c)) / machine.step_bandwidth
-        parts = {"operations": arithmetic, "bytes": traffic, "overhead": machine.step_seconds}
+        arithmetic = rates.product * entries(a | b)
+        traffic = rates.entry * (entries(a) + entries(b) + entries(c))
+        parts = {"operations": arithmetic, "bytes": traffic, "overhead": rates.step}
         costs.append(
             StepCost(
                 shape=(
@@ -64,7 +63,7 @@ def step_costs(network: Network, path: Path, *, machine: Machine, dtype: str) ->
                     entries((b - a) & c),
                     entries(a & b - c),
                 ),
-                seconds=max(arithmetic, traffic) + machine.step_seconds,
+                seconds=max(arithmetic, traffic) + rates.step,
                 live_bytes=live,
                 limit=max(parts, key=lambda name: parts[name]),
             )

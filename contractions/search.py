@@ -1,23 +1,32 @@
-"""Searching for a good contraction path: structured sweeps, random greedy, local refinement."""
+"""Searching for a good contraction path: sweeps, random greedy, bisection, local refinement."""
 
 import logging
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import cotengra
 import cotengrust
+import numpy as np
 
+from contractions.legs import Legs
+from contractions.machine import Rates
 from contractions.network import Network
+from contractions.partition import Graph, bisected, shared
+from contractions.refining import Refiner
+from contractions.simplify import simplified
 from contractions.tree import Path, leaf_legs
 
 _log = logging.getLogger(__name__)
 
-_GREEDY_RESTARTS = 16
-_SUBTREE_SIZE = 7
-_TRIAL_SECONDS = (0.7e-3, 1.2e-6)  # a tensor, and a tensor squared: measured
+_KINDS = ("random greedy", "rebuild", "bisection", "rebuild")
+_GREEDY_RESTARTS = (16, 64)  # at first, and later
+_TRIAL_SECONDS = (20e-3, 0.5e-3)  # and another for each tensor: measured
 _EXPECTED_GAIN = 0.4
+_STALENESS = 1.5
+_REBUILDS = 10
 
 
 @dataclass(frozen=True)
@@ -37,72 +46,101 @@ class Found:
     stopped: str
 
 
+@dataclass
+class _Candidate:
+    """A tree under refinement, what it came from, and how often it was rebuilt."""
+
+    tree: Refiner
+    name: str
+    rebuilt: int = 0
+
+    @property
+    def rank(self) -> float:
+        """The least has the next turn."""
+        return self.tree.seconds * _STALENESS**self.rebuilt
+
+
 def search(
     network: Network,
-    seconds: Callable[[Path], float],
+    rates: Rates,
     *,
     orders: Sequence[Sequence[int]] = (),
     effort: int,
     seed: int,
     expected_calls: int,
-    least_seconds: float,
     max_seconds: float | None,
 ) -> Found:
     """The cheapest path found.
 
-    Structured sweeps and a batch of random-greedy paths are rated as they are. Then trials follow,
-    each of which re-optimises the subtrees of one path: in turn of a fresh random-greedy batch, of
-    the next sweep (which gains far more by it), and of the best path so far. A seed and an effort
-    give one path, and more effort never a worse one; trials end early when what one may still save
-    in `expected_calls` contractions is less than it usually takes (both predicted, not timed), or
-    when the wall clock passes `max_seconds`.
+    What needs no choice is contracted first. Structured sweeps and a batch of random-greedy paths
+    are rated as they are, and the first trial refines the best of them. Later ones refine a fresh
+    batch of random-greedy paths or a recursive bisection, in turn, and every other one rebuilds
+    regions of a tree refined before: the cheaper and the seldomer rebuilt, the sooner. A seed and
+    an effort give one path, and more effort never a worse one; trials end early when what one may
+    still save in `expected_calls` contractions is less than it usually takes (both predicted, not
+    timed), or when the wall clock passes `max_seconds`.
 
     Args:
         network: what to contract; at least two tensors.
-        seconds: predicted time of a path, the objective.
+        rates: what a step takes.
         orders: permutations of the tensors along which a sweep may be good.
-        effort: number of candidates to refine, 0 or more.
-        seed: of the random-greedy batches and the refinement.
+        effort: number of trials, 0 or more.
+        seed: of all that is random.
         expected_calls: how often the plan will run.
-        least_seconds: what any path takes, since it has so many steps.
         max_seconds: wall-clock limit, or None.
     """
     start = time.monotonic()
-    engine = _Cotengra(network)
-    sweeps = sorted(
-        ((seconds(path), name, path) for name, path in _sweeps(network, orders)),
-        key=lambda candidate: candidate[0],
-    )
-    greedy = engine.greedy(seed=seed)
-    best_seconds, winner, best = min(
-        sweeps[0], (seconds(greedy), "random greedy", greedy), key=lambda candidate: candidate[0]
-    )
-    tensors = len(network.inputs)
-    trial_seconds = _TRIAL_SECONDS[0] * tensors + _TRIAL_SECONDS[1] * tensors**2
+    parts = simplified(network)
+    core = parts.core
+    if len(core.inputs) == 1:
+        return Found(parts.whole(()), "simplification", 0, "effort")
+    legs = Legs(core, rates)
+    paths = _Paths(core)
+    rated = [
+        _Candidate(Refiner(legs, path), name)
+        for name, path in [
+            ("random greedy", paths.greedy(_GREEDY_RESTARTS[0], seed=seed)),
+            *_sweeps(core, [parts.order(order) for order in orders]),
+        ]
+    ]
+    best = min(rated, key=lambda candidate: candidate.tree.seconds)
+    best_seconds, best_path, winner = best.tree.seconds, best.tree.path(), best.name
+    least = (len(core.inputs) - 1) * rates.step
+    trial_seconds = _TRIAL_SECONDS[0] + _TRIAL_SECONDS[1] * len(core.inputs)
+    draws = np.random.default_rng(seed)
+    pool: list[_Candidate] = []
     trials, stopped = 0, "effort"
-    for trial in range(effort):
-        gain = _EXPECTED_GAIN * (best_seconds - least_seconds) / (1 + trials)
+    while trials < effort:
+        gain = _EXPECTED_GAIN * (best_seconds - least) / (1 + trials)
         if gain * expected_calls < trial_seconds:
             stopped = "gain"
             break
         if max_seconds is not None and time.monotonic() - start > max_seconds:
             stopped = "clock"
             break
-        match trial % 3:
-            case 0:
-                name, path = "random greedy", engine.greedy(seed=seed + trial)
-            case 1:
-                _, name, path = sweeps[trial // 3 % len(sweeps)]
-            case _:
-                name, path = winner, best
-        refined = engine.refine(path, seed=seed + trial)
+        kind = _KINDS[trials % len(_KINDS)]
+        if kind == "rebuild":
+            candidate = min(pool, key=lambda one: one.rank)
+            for _ in range(_REBUILDS):
+                candidate.tree = candidate.tree.rebuilt(draws)
+            candidate.rebuilt += 1
+        else:
+            candidate = best
+            if trials:
+                fresh = int(draws.integers(2**32))
+                if kind == "bisection":
+                    path = paths.bisection(seed=fresh)
+                else:
+                    path = paths.greedy(_GREEDY_RESTARTS[1], seed=fresh)
+                candidate = _Candidate(Refiner(legs, path), kind)
+            candidate.tree.refine(draws)
+            pool.append(candidate)
         trials += 1
-        predicted = seconds(refined)
-        if predicted < best_seconds:
-            name = name.removesuffix(", refined")
-            best_seconds, winner, best = predicted, f"{name}, refined", refined
+        if candidate.tree.seconds < best_seconds:
+            best_seconds, best_path = candidate.tree.seconds, candidate.tree.path()
+            winner = f"{candidate.name}, refined"
     _log.debug("%s: %.3g s predicted after %d trials (%s)", winner, best_seconds, trials, stopped)
-    return Found(best, winner, trials, stopped)
+    return Found(parts.whole(best_path), winner, trials, stopped)
 
 
 def _sweeps(network: Network, orders: Sequence[Sequence[int]]) -> Iterator[tuple[str, Path]]:
@@ -161,46 +199,57 @@ def _bandwidth_order(network: Network) -> list[int]:
     return list(walked)[::-1]
 
 
-class _Cotengra:
-    """The network in cotengra's terms."""
+class _Paths:
+    """Paths of a network that cotengrust and bisection find."""
 
     def __init__(self, network: Network) -> None:
         inputs, output, sizes = network.numbered
         symbols = [cotengra.get_symbol(index) for index in range(len(sizes))]
-        self.inputs = [tuple(symbols[index] for index in term) for term in inputs]
-        self.output = tuple(symbols[index] for index in output)
-        self.sizes = dict(zip(symbols, sizes, strict=True))
+        self._network = network
+        self._inputs = [tuple(symbols[index] for index in term) for term in inputs]
+        self._output = tuple(symbols[index] for index in output)
+        self._sizes = dict(zip(symbols, sizes, strict=True))
 
-    def greedy(self, *, seed: int) -> Path:
+    def greedy(self, restarts: int, *, seed: int) -> Path:
         """The best of a batch of random-greedy paths by operations."""
         path, _ = cotengrust.optimize_random_greedy_track_flops(
-            self.inputs,
-            self.output,
-            self.sizes,
-            ntrials=_GREEDY_RESTARTS,
+            self._inputs,
+            self._output,
+            self._sizes,
+            ntrials=restarts,
             costmod=(0.1, 4.0),
             temperature=(0.001, 1.0),
             seed=seed,
+            simplify=False,
             use_ssa=True,
         )
-        return _pairs(self._tree(path))
+        return tuple((left, right) for left, right in path)
 
-    def _tree(self, path: Sequence[Sequence[int]]) -> "cotengra.ContractionTree":
-        return cotengra.ContractionTree.from_path(
-            self.inputs, self.output, self.sizes, ssa_path=path
-        )
+    def bisection(self, *, seed: int) -> Path:
+        """A recursive bisection."""
+        return bisected(self._graph, self._few, seed=seed)
 
-    def refine(self, path: Path, *, seed: int) -> Path:
-        """The path after re-optimising its subtrees for what they write."""
-        tree = self._tree(path)
-        tree.subtree_reconfigure_(
-            subtree_size=_SUBTREE_SIZE, select="random", minimize="write", seed=seed
-        )
-        return _pairs(tree)
+    @cached_property
+    def _graph(self) -> Graph:
+        return shared(self._network)
 
+    @cached_property
+    def _holders(self) -> dict[str, set[int]]:
+        holders: dict[str, set[int]] = defaultdict(set)
+        for tensor, term in enumerate(self._inputs):
+            for index in term:
+                holders[index].add(tensor)
+        return holders
 
-def _pairs(tree: "cotengra.ContractionTree") -> Path:
-    return tuple((int(left), int(right)) for left, right in tree.get_ssa_path())
+    def _few(self, tensors: Sequence[int]) -> list[tuple[int, int]]:
+        """A greedy path of a few tensors."""
+        inside, kept = set(tensors), set(self._output)
+        terms = [self._inputs[tensor] for tensor in tensors]
+        present = dict.fromkeys(index for term in terms for index in term)
+        output = [index for index in present if index in kept or self._holders[index] - inside]
+        sizes = {index: self._sizes[index] for index in present}
+        path = cotengrust.optimize_greedy(terms, output, sizes, use_ssa=True, simplify=False)
+        return [(left, right) for left, right in path]
 
 
 def depth_first(path: Path, weights: Sequence[float]) -> Path:

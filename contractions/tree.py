@@ -97,7 +97,8 @@ def cost(
     """
     sizes = network.numbered[2]
     item = machine.itemsize(dtype)
-    rate, per_product = machine.flops[dtype], 8 if dtype.startswith("complex") else 2
+    rates = machine.rates(dtype)
+    per_product = 8 if dtype.startswith("complex") else 2
     passes = 3 if gradient else 1
 
     def entries(legs: frozenset[int]) -> int:
@@ -109,13 +110,10 @@ def cost(
     operations = moved = seconds = 0.0
     for step in products(network, path):
         a, b, c = entries(step.left_legs), entries(step.right_legs), entries(step.legs)
-        work = per_product * entries(step.left_legs | step.right_legs)
-        traffic = item * (a + b + c)
-        operations += passes * work
-        moved += passes * traffic
-        seconds += passes * (
-            max(work / rate, traffic / machine.step_bandwidth) + machine.step_seconds
-        )
+        products_made = entries(step.left_legs | step.right_legs)
+        operations += passes * per_product * products_made
+        moved += passes * item * (a + b + c)
+        seconds += passes * rates.seconds(products_made, a + b + c)
         peak = max(peak, live + a + b + c)
         live += (a + b + c) if gradient else c - a - b
         largest = max(largest, c)

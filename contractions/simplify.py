@@ -1,0 +1,134 @@
+"""Simplification: the pairs that are contracted first because no tensor grows by it."""
+
+import heapq
+import itertools
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from contractions.network import Network
+from contractions.tree import Path, leaf_legs
+
+_CROWD = 16
+
+
+@dataclass(frozen=True)
+class Simplified:
+    """A network in two parts: pairs that come first, and what a search has left to order.
+
+    Attributes:
+        first: the pairs, of nodes of the whole network.
+        core: the network that they leave; its indices are the numbers of the whole's.
+        nodes: which node of the whole each tensor of the core is.
+    """
+
+    first: Path
+    core: Network
+    nodes: tuple[int, ...]
+
+    def whole(self, path: Path) -> Path:
+        """The pairs of the whole network, from those of the core."""
+        tensors = len(self.nodes)
+        shift = 2 * len(self.first)
+
+        def node(number: int) -> int:
+            return self.nodes[number] if number < tensors else number + shift
+
+        return self.first + tuple((node(left), node(right)) for left, right in path)
+
+    def order(self, order: Sequence[int]) -> list[int]:
+        """The core's tensors in an order of the whole, each where the first of its parts is."""
+        place = [0] * len(order)
+        for position, tensor in enumerate(order):
+            place[tensor] = position
+        for left, right in self.first:
+            place.append(min(place[left], place[right]))
+        return sorted(range(len(self.nodes)), key=lambda tensor: place[self.nodes[tensor]])
+
+
+def simplified(network: Network) -> Simplified:
+    """The network after every product whose result is no larger than the larger of its factors.
+
+    Smallest tensors first, each with the neighbour that makes the least work; pieces that have
+    become scalars are multiplied together. Trees, chains and vectors vanish; what is left is the
+    part that has loops, often many times smaller than the whole.
+    """
+    return _Absorber(network).run()
+
+
+class _Absorber:
+    """Who is left, which indices each has, and who holds each index."""
+
+    def __init__(self, network: Network) -> None:
+        _, output, self.sizes = network.numbered
+        self.output = frozenset(output)
+        self.legs = leaf_legs(network)
+        self.tensors = len(self.legs)
+        self.alive = set(range(self.tensors))
+        self.holders: dict[int, set[int]] = defaultdict(set)
+        for node, legs in enumerate(self.legs):
+            for index in legs:
+                self.holders[index].add(node)
+        self.pairs: list[tuple[int, int]] = []
+        self.network_output = output
+
+    def run(self) -> Simplified:
+        heap = [(self._size(legs), node) for node, legs in enumerate(self.legs)]
+        heapq.heapify(heap)
+        while heap:
+            _, node = heapq.heappop(heap)
+            other = self._best_partner(node) if node in self.alive else None
+            if other is not None:
+                new = self._join(node, other)
+                for near in {new, *self._neighbours(new)}:
+                    heapq.heappush(heap, (self._size(self.legs[near]), near))
+        scalars = [node for node in sorted(self.alive) if not self.legs[node]]
+        while len(scalars) > 1:
+            scalars.append(self._join(scalars.pop(), scalars.pop()))
+        if scalars and len(self.alive) > 1:
+            self._join(scalars[0], min(self.alive - {scalars[0]}))
+        nodes = tuple(sorted(self.alive))
+        terms = [tuple(sorted(self.legs[node])) for node in nodes]
+        core = Network(terms, self.network_output, dict(enumerate(self.sizes)))
+        return Simplified(tuple(self.pairs), core, nodes)
+
+    def _size(self, legs: Iterable[int]) -> int:
+        return math.prod(self.sizes[index] for index in legs)
+
+    def _neighbours(self, node: int) -> set[int]:
+        """Who shares an index with a tensor, but for indices that a crowd shares."""
+        holders = (self.holders[index] for index in self.legs[node])
+        near = itertools.chain.from_iterable(some for some in holders if len(some) <= _CROWD)
+        return set(near) - {node}
+
+    def _best_partner(self, node: int) -> int | None:
+        best: tuple[int, int] | None = None
+        for other in self._neighbours(node):
+            result = self._result(node, other)
+            if self._size(result) <= max(self._size(self.legs[node]), self._size(self.legs[other])):
+                work = self._size(self.legs[node] | self.legs[other])
+                best = min(best or (work, other), (work, other))
+        return None if best is None else best[1]
+
+    def _result(self, left: int, right: int) -> frozenset[int]:
+        both = {left, right}
+        return frozenset(
+            index
+            for index in self.legs[left] | self.legs[right]
+            if index in self.output or self.holders[index] - both
+        )
+
+    def _join(self, left: int, right: int) -> int:
+        result = self._result(left, right)
+        for old in (left, right):
+            self.alive.discard(old)
+            for index in self.legs[old]:
+                self.holders[index].discard(old)
+        new = len(self.legs)
+        self.legs.append(result)
+        self.alive.add(new)
+        for index in result:
+            self.holders[index].add(new)
+        self.pairs.append((left, right))
+        return new
