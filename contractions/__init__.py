@@ -1,9 +1,10 @@
 """Plan, lower and run the contraction of any tensor network."""
 
+from contractions.calibration import measure, this_machine
 from contractions.errors import ContractionError, ContractionTooLarge, NetworkError, PlanError
 from contractions.files import cache_folder
 from contractions.folding import Folded
-from contractions.machine import Machine, measure, this_machine
+from contractions.machine import Machine
 from contractions.network import Network
 from contractions.plan import Plan, plan
 from contractions.program import Scaled

@@ -15,11 +15,12 @@ import autoray
 import numpy as np
 import torch
 
+from contractions.calibration import this_machine
 from contractions.errors import ContractionTooLarge, NetworkError, PlanError
 from contractions.files import UnreadableFile, cache_folder, read_checked, write_checked
 from contractions.folding import Folded, split
 from contractions.lowering import Lowered
-from contractions.machine import Machine, this_machine
+from contractions.machine import Machine
 from contractions.network import Network
 from contractions.program import Program, Scaled
 from contractions.report import StepCost, draw, step_costs, table
