@@ -1,10 +1,9 @@
-"""The indices of tensors as the bits of integers: products that a search can afford to price."""
+"""The indices of tensors as the bits of integers, which a search can afford to look at."""
 
 import math
 from collections import Counter
 from collections.abc import Sequence
 
-from contractions.machine import Rates
 from contractions.network import Network
 from contractions.tree import leaf_legs
 
@@ -12,20 +11,18 @@ _LARGEST = 1000.0
 
 
 class Legs:
-    """A network's tensors as bit masks, and what a product of two masks costs.
+    """A network's tensors as bit masks.
 
     Attributes:
         tensors: a mask for each tensor; bit i is the network's i-th index.
         output: the mask of the output.
-        rates: what operations, traffic and steps take.
     """
 
-    def __init__(self, network: Network, rates: Rates) -> None:
+    def __init__(self, network: Network) -> None:
         _, output, sizes = network.numbered
         terms = leaf_legs(network)
         self.tensors = [sum(1 << index for index in term) for term in terms]
         self.output = sum(1 << index for index in output)
-        self.rates = rates
         self._holders = Counter(index for term in terms for index in term)
         by_size: dict[int, int] = {}
         for index, size in enumerate(sizes):
@@ -40,14 +37,6 @@ class Legs:
             bits = sum(log * (mask & same).bit_count() for same, log in self._by_size)
             known = self._entries[mask] = 2.0 ** min(bits, _LARGEST)
         return known
-
-    def seconds(self, left: int, right: int, result: int) -> float:
-        """The time of one product beyond what a step takes whatever its size."""
-        entries = self.entries
-        return max(
-            self.rates.product * entries(left | right),
-            self.rates.entry * (entries(left) + entries(right) + entries(result)),
-        )
 
     def results(self, path: Sequence[tuple[int, int]]) -> list[int]:
         """The masks of the nodes that a path makes, in order."""

@@ -9,6 +9,7 @@ import cotengrust
 import numpy as np
 
 from contractions.legs import Legs, bits
+from contractions.machine import Rates
 from contractions.tree import Path
 
 _PASSES = 20
@@ -27,14 +28,14 @@ class Refiner:
     Tensors are nodes 0 to n - 1, as in a path; the nodes that products make follow, in no order.
     """
 
-    def __init__(self, legs: Legs, path: Path) -> None:
-        self._legs = legs
+    def __init__(self, legs: Legs, path: Path, rates: Rates) -> None:
+        self._legs, self._rates = legs, rates
         self._count = len(legs.tensors)
         self._masks = legs.tensors + legs.results(path)
         self._children: list[tuple[int, int]] = [(-1, -1)] * self._count + list(path)
         self._seconds = [0.0] * self._count
         for (left, right), mask in zip(path, self._masks[self._count :], strict=True):
-            self._seconds.append(legs.seconds(self._masks[left], self._masks[right], mask))
+            self._seconds.append(self._price(self._masks[left], self._masks[right], mask))
         self._root = len(self._masks) - 1
 
     def copy(self) -> "Refiner":
@@ -51,7 +52,7 @@ class Refiner:
     def seconds(self) -> float:
         """What the tree is predicted to take."""
         inner = self._inner(self._root)
-        return sum(self._seconds[node] for node in inner) + len(inner) * self._legs.rates.step
+        return sum(self._seconds[node] for node in inner) + len(inner) * self._rates.step
 
     def path(self) -> Path:
         """The pairs, children before parents."""
@@ -60,6 +61,14 @@ class Refiner:
         return tuple(
             (names.get(left, left), names.get(right, right))
             for left, right in (self._children[node] for node in order)
+        )
+
+    def _price(self, left: int, right: int, result: int) -> float:
+        """The time of one product beyond what a step takes whatever its size."""
+        entries = self._legs.entries
+        return max(
+            self._rates.product * entries(left | right),
+            self._rates.entry * (entries(left) + entries(right) + entries(result)),
         )
 
     def _inner(self, top: int, below: Collection[int] = ()) -> list[int]:
@@ -106,7 +115,7 @@ class Refiner:
         if len(outer) < 3 or now <= least or branches in seen:
             return ()
         seen.add(branches)
-        rates = self._legs.rates
+        rates = self._rates
         pairs = cotengrust.optimize_optimal(
             *self._network(top, outer),
             minimize=f"limit-{2 * rates.entry / rates.product:.0f}",
@@ -177,7 +186,7 @@ class Refiner:
             for mask in alive.values():
                 needed |= mask
             mask = (a | b) & needed
-            seconds = self._legs.seconds(a, b, mask)
+            seconds = self._price(a, b, mask)
             total += seconds
             alive[len(outer) + len(made)] = mask
             made.append((mask, seconds))

@@ -94,10 +94,10 @@ def search(
     core = parts.core
     if len(core.inputs) == 1:
         return Found(parts.whole(()), "simplification", 0, "effort")
-    legs = Legs(core, rates)
+    legs = Legs(core)
     paths = _Paths(core)
     rated = [
-        _Candidate(Refiner(legs, path), name)
+        _Candidate(Refiner(legs, path, rates), name)
         for name, path in [
             ("random greedy", paths.greedy(_GREEDY_RESTARTS[0], seed=seed)),
             *_sweeps(core, [parts.order(order) for order in orders]),
@@ -132,7 +132,7 @@ def search(
                     path = paths.bisection(seed=fresh)
                 else:
                     path = paths.greedy(_GREEDY_RESTARTS[1], seed=fresh)
-                candidate = _Candidate(Refiner(legs, path), kind)
+                candidate = _Candidate(Refiner(legs, path, rates), kind)
             candidate.tree.refine(draws)
             pool.append(candidate)
         trials += 1

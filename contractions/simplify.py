@@ -1,14 +1,13 @@
 """Simplification: the pairs that are contracted first because no tensor grows by it."""
 
 import heapq
-import itertools
-import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from contractions.legs import Legs, bits
 from contractions.network import Network
-from contractions.tree import Path, leaf_legs
+from contractions.tree import Path
 
 _CROWD = 16
 
@@ -61,20 +60,18 @@ class _Absorber:
     """Who is left, which indices each has, and who holds each index."""
 
     def __init__(self, network: Network) -> None:
-        _, output, self.sizes = network.numbered
-        self.output = frozenset(output)
-        self.legs = leaf_legs(network)
-        self.tensors = len(self.legs)
-        self.alive = set(range(self.tensors))
+        self.network = network
+        self.legs = Legs(network)
+        self.masks = list(self.legs.tensors)
+        self.alive = set(range(len(self.masks)))
         self.holders: dict[int, set[int]] = defaultdict(set)
-        for node, legs in enumerate(self.legs):
-            for index in legs:
+        for node, mask in enumerate(self.masks):
+            for index in bits(mask):
                 self.holders[index].add(node)
         self.pairs: list[tuple[int, int]] = []
-        self.network_output = output
 
     def run(self) -> Simplified:
-        heap = [(self._size(legs), node) for node, legs in enumerate(self.legs)]
+        heap = [(self.legs.entries(mask), node) for node, mask in enumerate(self.masks)]
         heapq.heapify(heap)
         while heap:
             _, node = heapq.heappop(heap)
@@ -82,53 +79,53 @@ class _Absorber:
             if other is not None:
                 new = self._join(node, other)
                 for near in {new, *self._neighbours(new)}:
-                    heapq.heappush(heap, (self._size(self.legs[near]), near))
-        scalars = [node for node in sorted(self.alive) if not self.legs[node]]
+                    heapq.heappush(heap, (self.legs.entries(self.masks[near]), near))
+        scalars = [node for node in sorted(self.alive) if not self.masks[node]]
         while len(scalars) > 1:
             scalars.append(self._join(scalars.pop(), scalars.pop()))
         if scalars and len(self.alive) > 1:
             self._join(scalars[0], min(self.alive - {scalars[0]}))
         nodes = tuple(sorted(self.alive))
-        terms = [tuple(sorted(self.legs[node])) for node in nodes]
-        core = Network(terms, self.network_output, dict(enumerate(self.sizes)))
+        _, output, sizes = self.network.numbered
+        terms = [bits(self.masks[node]) for node in nodes]
+        core = Network(terms, output, dict(enumerate(sizes)))
         return Simplified(tuple(self.pairs), core, nodes)
-
-    def _size(self, legs: Iterable[int]) -> int:
-        return math.prod(self.sizes[index] for index in legs)
 
     def _neighbours(self, node: int) -> set[int]:
         """Who shares an index with a tensor, but for indices that a crowd shares."""
-        holders = (self.holders[index] for index in self.legs[node])
-        near = itertools.chain.from_iterable(some for some in holders if len(some) <= _CROWD)
-        return set(near) - {node}
+        near: set[int] = set()
+        for index in bits(self.masks[node]):
+            if len(self.holders[index]) <= _CROWD:
+                near |= self.holders[index]
+        return near - {node}
 
     def _best_partner(self, node: int) -> int | None:
-        best: tuple[int, int] | None = None
+        best: tuple[float, int] | None = None
+        entries, own = self.legs.entries, self.masks[node]
         for other in self._neighbours(node):
-            result = self._result(node, other)
-            if self._size(result) <= max(self._size(self.legs[node]), self._size(self.legs[other])):
-                work = self._size(self.legs[node] | self.legs[other])
+            theirs = self.masks[other]
+            if entries(self._result(node, other)) <= max(entries(own), entries(theirs)):
+                work = entries(own | theirs)
                 best = min(best or (work, other), (work, other))
         return None if best is None else best[1]
 
-    def _result(self, left: int, right: int) -> frozenset[int]:
-        both = {left, right}
-        return frozenset(
-            index
-            for index in self.legs[left] | self.legs[right]
-            if index in self.output or self.holders[index] - both
-        )
+    def _result(self, left: int, right: int) -> int:
+        result = self.masks[left] | self.masks[right]
+        for index in bits(self.masks[left] & self.masks[right] & ~self.legs.output):
+            if len(self.holders[index]) == 2:
+                result ^= 1 << index
+        return result
 
     def _join(self, left: int, right: int) -> int:
         result = self._result(left, right)
+        new = len(self.masks)
         for old in (left, right):
             self.alive.discard(old)
-            for index in self.legs[old]:
+            for index in bits(self.masks[old]):
                 self.holders[index].discard(old)
-        new = len(self.legs)
-        self.legs.append(result)
-        self.alive.add(new)
-        for index in result:
+        for index in bits(result):
             self.holders[index].add(new)
+        self.masks.append(result)
+        self.alive.add(new)
         self.pairs.append((left, right))
         return new

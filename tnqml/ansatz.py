@@ -138,13 +138,13 @@ def _layered(
         if layer < uploads:
             first = 0 if reupload else layer * qubits
             gates += [
-                upload[owner(0, qubit)].moved([qubit]).shifted(features=first + qubit)
+                upload[owner(0, qubit)].moved([qubit], slot=first + qubit)
                 for qubit in range(qubits)
             ]
         for turn in range(len(parties)):
             kind = ("ry", "rx")[turn % 2]
             gates += [
-                turns[kind, owner(turn, qubit)].moved([qubit]).shifted(parameters=next(parameters))
+                turns[kind, owner(turn, qubit)].moved([qubit], slot=next(parameters))
                 for qubit in range(qubits)
             ]
             for pairs in rounds[turn :: len(parties)]:

@@ -1,12 +1,14 @@
 """Circuits: gates in order, each with its party, and what crosses between the parties."""
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
 from tnqml.errors import CircuitError
+from tnqml.forms import Form
 from tnqml.gates import Gate
 from tnqml.observables import Observable
 
@@ -93,9 +95,21 @@ class Circuit:
         return max((g.slot for g in self.gates if g.source == "parameter"), default=-1) + 1
 
     @cached_property
+    def forms(self) -> Counter[Form]:
+        """The forms of its gates, and how many gates have each."""
+        return Counter([gate.form for gate in self.gates])
+
+    @cached_property
+    def channels(self) -> tuple[Gate, ...]:
+        """The gates that are noise channels."""
+        if not any(form.is_channel for form in self.forms):
+            return ()
+        return tuple(gate for gate in self.gates if gate.form.is_channel)
+
+    @property
     def noisy(self) -> bool:
         """Whether any of the gates is a noise channel."""
-        return any(gate.form.is_channel for gate in self.gates)
+        return bool(self.channels)
 
     @property
     def parties(self) -> tuple[str, ...]:

@@ -18,12 +18,14 @@ class Wires:
         circuit: whose they are.
         last: for each qubit the position of its last gate, or -1.
         before: for each gate, for each of its qubits, the position of the gate before, or -1.
+        axes: of the gates looked at so far.
     """
 
     def __init__(self, circuit: Circuit) -> None:
         self.circuit = circuit
         self.last = [-1] * circuit.qubits
         self.before: list[tuple[int, ...]] = []
+        self.axes: dict[int, tuple[str | None, ...]] = {}
         for position, gate in enumerate(circuit.gates):
             self.before.append(tuple([self.last[qubit] for qubit in gate.qubits]))
             for qubit in gate.qubits:
@@ -52,7 +54,9 @@ def light_cone(wires: Wires, letters: Mapping[int, str], *, marginal: bool = Fal
     while heap:
         position = -heapq.heappop(heap)
         gate = gates[position]
-        axes = gate.axes
+        axes = wires.axes.get(position)
+        if axes is None:
+            axes = wires.axes[position] = gate.axes
         passes = all(
             qubit not in axis or (own is not None and axis[qubit] == own)
             for qubit, own in zip(gate.qubits, axes, strict=True)

@@ -146,9 +146,9 @@ class Gate:
             return self.value * float(parameters[self.slot])
         return self.value
 
-    def moved(self, qubits: Sequence[int]) -> Self:
-        """The same gate on other qubits."""
-        return self._with(qubits=tuple(qubits))
+    def moved(self, qubits: Sequence[int], *, slot: int | None = None) -> Self:
+        """The same gate on other qubits, reading another feature or parameter if one is named."""
+        return self._with(qubits=tuple(qubits), slot=self.slot if slot is None else slot)
 
     def shifted(self, *, features: int = 0, parameters: int = 0) -> Self:
         """The same gate, reading its feature or parameter so many places further on."""

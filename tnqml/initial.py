@@ -49,8 +49,8 @@ def initial_parameters(
 
 def _with_strengths(angles: Tensor, circuit: Circuit) -> Tensor:
     """Angles whose entries that are strengths of channels are brought to between 0 and 0.1."""
-    for gate in circuit.gates:
-        if gate.form.is_channel and gate.source == "parameter" and gate.value:
+    for gate in circuit.channels:
+        if gate.source == "parameter" and gate.value:
             share = float(angles[gate.slot].abs()) % 1.0
             angles[gate.slot] = _SMALL * share / gate.value
     return angles

@@ -131,8 +131,8 @@ class DistributedModel(nn.Module):
         self._channels = tuple(
             {
                 (gate.source, gate.slot, gate.value): gate
-                for gate in circuit.gates
-                if gate.form.is_channel and gate.source in {"feature", "parameter"}
+                for gate in circuit.channels
+                if gate.source in {"feature", "parameter"}
             }.values()
         )
         self.wanted_route = route

@@ -293,6 +293,4 @@ class StateRoute:
 
 def fits_pauli_route(circuit: Circuit) -> bool:
     """Whether the Pauli route can run a circuit at all."""
-    return not circuit.amplitudes and all(
-        fits_pauli_picture(form) for form in {gate.form for gate in circuit.gates}
-    )
+    return not circuit.amplitudes and all(fits_pauli_picture(form) for form in circuit.forms)

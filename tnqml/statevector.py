@@ -138,7 +138,9 @@ def cost(
     copies = 2 if circuit.noisy else 1  # a gate acts on the ket and on the bra
     gates = copies * len(circuit.gates)
     entries = float(batch) * 2.0 ** (copies * circuit.qubits)
-    operations = copies * sum(8 * entries * 2**gate.form.arity for gate in circuit.gates)
+    operations = copies * sum(
+        8 * entries * count * 2**form.arity for form, count in circuit.forms.items()
+    )
     moved = machine.itemsize(name) * entries * (4 * gates + 2 * strings)
     steps = 5 * gates + 3 * strings
     passes = 3 if gradient else 1

@@ -59,7 +59,7 @@ def check_path(path, tensors: int) -> None:
 def test_masks_are_the_legs_of_the_products(seed):
     network = random_network(seed)
     path = random_path(30, seed)
-    legs = Legs(network, RATES)
+    legs = Legs(network)
     assert [set(bits(mask)) for mask in legs.tensors] == [set(t) for t in leaf_legs(network)]
     expected = [step.legs for step in products(network, path)]
     assert [set(bits(mask)) for mask in legs.results(path)] == [set(term) for term in expected]
@@ -71,13 +71,13 @@ def test_a_tree_is_priced_as_a_plan_is(seed, gradient):
     network, path = random_network(seed), random_path(30, seed)
     rates = MACHINE.rates("complex64", passes=3 if gradient else 1)
     planned = cost(network, path, machine=MACHINE, dtype="complex64", gradient=gradient)
-    assert Refiner(Legs(network, rates), path).seconds == pytest.approx(planned.seconds, rel=1e-12)
+    assert Refiner(Legs(network), path, rates).seconds == pytest.approx(planned.seconds, rel=1e-12)
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_refining_and_rebuilding_never_cost_and_stay_valid(seed):
     network, path = random_network(seed), random_path(30, seed)
-    tree = Refiner(Legs(network, RATES), path)
+    tree = Refiner(Legs(network), path, RATES)
     assert predicted(network, tree.path()) == pytest.approx(tree.seconds)
     draws = np.random.default_rng(seed)
     before = tree.seconds
@@ -108,22 +108,22 @@ def test_the_best_order_of_a_few_tensors_is_found(seed):
     edges = list(itertools.combinations(range(5), 2))
     terms = [[edge for edge in edges if tensor in edge] for tensor in range(5)]
     network = Network(terms, (), {edge: int(rng.integers(2, 9)) for edge in edges})
-    legs = Legs(network, Rates(product=1.0, entry=1e-9, step=0.0))
-    best = min(Refiner(legs, path).seconds for path in all_paths(tuple(range(5)), 5))
-    tree = Refiner(legs, random_path(5, seed))
+    legs, rates = Legs(network), Rates(product=1.0, entry=1e-9, step=0.0)
+    best = min(Refiner(legs, path, rates).seconds for path in all_paths(tuple(range(5)), 5))
+    tree = Refiner(legs, random_path(5, seed), rates)
     tree.refine(np.random.default_rng(0))
     assert tree.seconds == pytest.approx(best, rel=1e-6)
 
 
 def test_a_copy_is_left_alone():
     network, path = random_network(3), random_path(30, 3)
-    tree = Refiner(Legs(network, RATES), path)
+    tree = Refiner(Legs(network), path, RATES)
     copy = tree.copy()
     tree.refine(np.random.default_rng(0))
-    assert copy.path() == Refiner(Legs(network, RATES), path).path() != tree.path()
+    assert copy.path() == Refiner(Legs(network), path, RATES).path() != tree.path()
 
 
 def test_sizes_beyond_floating_point_are_capped():
     network = Network([("a", "b"), ("b", "c"), ("c", "a")], (), dict.fromkeys("abc", 2**500))
-    legs = Legs(network, RATES)
+    legs = Legs(network)
     assert legs.entries(0b111) == 2.0**1000

@@ -163,7 +163,7 @@ def _check(circuit: Circuit, parameters: int) -> None:
             f"Bob's circuit reads {circuit.features} features; expected gates whose angles are "
             "numbers or parameters, as the data is Alice's"
         )
-    if any(gate.form.is_channel for gate in circuit.gates):
+    if circuit.noisy:
         raise InputError(
             "Bob's circuit has noise channels; the fit is for unitary gates: drop them"
         )
