@@ -1,9 +1,11 @@
 """Searching for a good contraction path: sweeps, random greedy, bisection, local refinement."""
 
+import gc
 import logging
 import time
 from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -60,6 +62,19 @@ class _Candidate:
         return self.tree.seconds * _STALENESS**self.rebuilt
 
 
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without the garbage collector, which would walk all objects of the process for nothing."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+@_uncollected()
 def search(
     network: Network,
     rates: Rates,

@@ -14,7 +14,7 @@ from tnqml.errors import CircuitError
 from tnqml.forms import KINDS, Form, axes, make_form, plain_form
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Gate:
     """One gate or noise channel of a circuit.
 
@@ -124,9 +124,7 @@ class Gate:
             )
         if form.is_channel and source == "angle" and not 0 <= value <= 1:
             raise CircuitError(f"channel {kind!r} has the strength {value}; expected 0 to 1")
-        self.__dict__.update(
-            form=form, qubits=places, party=party, source=source, slot=slot, value=value
-        )
+        self._set(form, places, party, source, slot, value)
 
     @property
     def kind(self) -> str:
@@ -148,12 +146,18 @@ class Gate:
 
     def moved(self, qubits: Sequence[int], *, slot: int | None = None) -> Self:
         """The same gate on other qubits, reading another feature or parameter if one is named."""
-        return self._with(qubits=tuple(qubits), slot=self.slot if slot is None else slot)
+        slot = self.slot if slot is None else slot
+        return self._copy(self.form, tuple(qubits), slot, self.value)
 
     def shifted(self, *, features: int = 0, parameters: int = 0) -> Self:
         """The same gate, reading its feature or parameter so many places further on."""
         step = {"feature": features, "parameter": parameters}.get(self.source or "", 0)
-        return self._with(slot=self.slot + step)
+        return self._copy(self.form, self.qubits, self.slot + step, self.value)
+
+    def reading_feature(self, slot: int) -> Self:
+        """The same gate with its angle or strength read from a feature of the input."""
+        copy = object.__new__(type(self))
+        return copy._set(self.form, self.qubits, self.party, "feature", slot, self.value)
 
     def dagger(self) -> Self:
         """The inverse gate.
@@ -162,17 +166,35 @@ class Gate:
             CircuitError: it is a channel.
         """
         if self.form.has_angle and not self.form.is_channel:
-            return self._with(value=-self.value)
+            return self._copy(self.form, self.qubits, self.slot, -self.value)
         matrix = self.form.unitary().conj().T
         if np.array_equal(matrix, self.form.unitary()):
             return self
         form = Form("unitary", self.form.arity, values=matrix.tobytes())
-        return self._with(form=form)
+        return self._copy(form, self.qubits, self.slot, self.value)
 
-    def _with(self, **changes: object) -> Self:
-        gate = object.__new__(type(self))
-        gate.__dict__.update(self.__dict__, **changes)
-        return gate
+    def _set(
+        self,
+        form: Form,
+        qubits: tuple[int, ...],
+        party: str | None,
+        source: Literal["feature", "parameter", "angle"] | None,
+        slot: int,
+        value: float,
+    ) -> Self:
+        put = object.__setattr__
+        put(self, "form", form)
+        put(self, "qubits", qubits)
+        put(self, "party", party)
+        put(self, "source", source)
+        put(self, "slot", slot)
+        put(self, "value", value)
+        return self
+
+    def _copy(self, form: Form, qubits: tuple[int, ...], slot: int, value: float) -> Self:
+        """A gate of the same party and source; circuits of thousands are built of copies."""
+        copy = object.__new__(type(self))
+        return copy._set(form, qubits, self.party, self.source, slot, value)
 
 
 def _qubits(kind: str, qubits: int | Sequence[int]) -> tuple[int, ...]:
