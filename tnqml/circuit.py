@@ -70,14 +70,17 @@ class Circuit:
             raise CircuitError(
                 f"{amplitudes} amplitudes do not fit {qubits} qubits; expected 0 to 2^{qubits}"
             )
-        for position, gate in enumerate(listed):
-            if not isinstance(gate, Gate):
-                raise CircuitError(f"gate {position} is a {type(gate).__name__}; expected a Gate")
-            if max(gate.qubits) >= qubits:
-                raise CircuitError(
-                    f"gate {position} ({gate.kind}) acts on qubit {max(gate.qubits)}; the circuit "
-                    f"has qubits 0 to {qubits - 1}"
-                )
+        if set(map(type, listed)) - {Gate}:
+            position = next(k for k, gate in enumerate(listed) if type(gate) is not Gate)
+            kind = type(listed[position]).__name__
+            raise CircuitError(f"gate {position} is a {kind}; expected a Gate")
+        reach = [max(gate.qubits) for gate in listed]
+        if max(reach, default=0) >= qubits:
+            position = next(k for k, qubit in enumerate(reach) if qubit >= qubits)
+            raise CircuitError(
+                f"gate {position} ({listed[position].kind}) acts on qubit {reach[position]}; the "
+                f"circuit has qubits 0 to {qubits - 1}"
+            )
         object.__setattr__(self, "qubits", qubits)
         object.__setattr__(self, "gates", listed)
         object.__setattr__(self, "amplitudes", amplitudes)
