@@ -149,6 +149,11 @@ class Gate:
         slot = self.slot if slot is None else slot
         return self._copy(self.form, tuple(qubits), slot, self.value)
 
+    def owned_by(self, party: str | None) -> Self:
+        """The same gate in the hands of another party, or of nobody."""
+        copy = object.__new__(type(self))
+        return copy._set(self.form, self.qubits, party, self.source, self.slot, self.value)
+
     def shifted(self, *, features: int = 0, parameters: int = 0) -> Self:
         """The same gate, reading its feature or parameter so many places further on."""
         step = {"feature": features, "parameter": parameters}.get(self.source or "", 0)

@@ -23,7 +23,7 @@ def random_circuit(generator, *, qubits, gates=14, amplitudes=0):
         kind = str(generator.choice(KINDS))
         gate = random_gate(kind, generator, qubits=qubits, features=5, parameters=6)
         party = PARTIES[generator.integers(4)] if place > 1 else PARTIES[place]
-        listed.append(gate._with(party=party))
+        listed.append(gate.owned_by(party))
     return Circuit(qubits, listed, amplitudes=amplitudes)
 
 
