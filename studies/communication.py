@@ -160,7 +160,7 @@ def _crossovers(sizes: dict[float, list[int]], *, draws: int, checks: int) -> li
 STUDY = Study(
     name="communication",
     where=f"{__name__}:STUDY",
-    version=2,
+    version=3,
     summary="bits and qubits exchanged, compositional beside linear, against dimension",
     cell=Cell,
     presets={"quick": quick, "full": full},

@@ -236,7 +236,7 @@ def full() -> list[Cell]:
 STUDY = Study(
     name="gradients",
     where=f"{__name__}:STUDY",
-    version=1,
+    version=2,
     summary="copies and qubits of three gradient protocols, against parameters and depth",
     cell=Cell,
     presets={"quick": quick, "full": full},

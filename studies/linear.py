@@ -5,11 +5,18 @@ from dataclasses import dataclass, field
 from studies.cells import grid
 from studies.costs import Effort
 from studies.errors import CellError
-from studies.linear_claims import claims
-from studies.linear_figures import draw_advantage, draw_margin, draw_real, draw_size
+from studies.linear_claims import SMALL_MARGIN, claims
+from studies.linear_figures import (
+    draw_advantage,
+    draw_margin,
+    draw_passes,
+    draw_real,
+    draw_size,
+)
 from studies.study import Row, Study
 
 _DATA = ("random", "digits", "cancer", "photographs")
+_PROTOCOLS = ("all", "amplitudes")
 _SIZES = {"digits": 64, "cancer": 32}  # of the data padded with zeros to a power of two
 
 
@@ -24,6 +31,10 @@ class Cell:
     data: str = field(default="random", metadata={"help": "random, digits, cancer or photographs"})
     size: int = field(default=64, metadata={"help": "N, a power of two; read by some of the data"})
     margin: float = field(default=0.2, metadata={"help": "gamma, of the random instances"})
+    protocols: str = field(
+        default="all",
+        metadata={"help": "all, or amplitudes: amplitude estimation alone, on random instances"},
+    )
     draws: int = field(
         default=20_000_000, metadata={"help": "random numbers drawn for a threshold, about"}
     )
@@ -36,6 +47,10 @@ class Cell:
         """Refuse what cannot be measured; fields that the data do not read get one value."""
         if self.data not in _DATA:
             raise CellError(f"data is {self.data!r}; expected one of {', '.join(_DATA)}")
+        if self.protocols not in _PROTOCOLS:
+            raise CellError(
+                f"protocols is {self.protocols!r}; expected one of {', '.join(_PROTOCOLS)}"
+            )
         if self.size < 4 or self.size & (self.size - 1):
             raise CellError(f"size is {self.size}; expected a power of two of at least 4")
         if not 0 < self.margin < 1:
@@ -46,7 +61,8 @@ class Cell:
         if self.data in _SIZES:
             object.__setattr__(self, "size", _SIZES[self.data])
         if self.data != "random":
-            object.__setattr__(self, "margin", type(self).__dataclass_fields__["margin"].default)
+            for name in ("margin", "protocols"):
+                object.__setattr__(self, name, type(self).__dataclass_fields__[name].default)
 
 
 def measure(cell: Cell) -> list[Row]:
@@ -58,7 +74,7 @@ def measure(cell: Cell) -> list[Row]:
     if cell.data == "random":
         from studies.linear_costs import random_costs
 
-        return random_costs(cell.size, cell.margin, effort=effort)
+        return random_costs(cell.size, cell.margin, protocols=cell.protocols, effort=effort)
     from studies.linear_real import real_costs
 
     return real_costs(cell.data, cell.size, effort=effort, seed=cell.seed)
@@ -77,14 +93,22 @@ def quick() -> list[Cell]:
 
 
 def full() -> list[Cell]:
-    """Margins to 0.05 at every power of two up to N = 1024, more of them at N = 16."""
+    """Margins to 0.05 at every power of two up to N = 1024; amplitude estimation on to 0.003."""
     sizes = [16, 32, 64, 128, 256, 512, 1024]
     much: dict[str, list[int]] = {"draws": [1_000_000_000], "checks": [200]}
     return [
         *grid(Cell, {"margin": [0.5, 0.2, 0.1, 0.05], "size": sizes, **much}),
         *grid(Cell, {"margin": [0.05], "size": [2048], **much}),
-        # for amplitude estimation, whose passes do not depend on N and go by steps
-        *grid(Cell, {"margin": [0.14, 0.07, 0.035, 0.025, 0.0125], "size": [16], **much}),
+        # its passes do not depend on N and go by steps, so that the exponent takes many margins
+        *grid(
+            Cell,
+            {
+                "protocols": ["amplitudes"],
+                "margin": [round(SMALL_MARGIN / 2 ** (step / 3), 6) for step in range(16)],
+                "size": [16],
+                **much,
+            },
+        ),
         *grid(Cell, {"data": ["digits", "cancer"], "seed": range(3), **much}),
         *grid(
             Cell,
@@ -96,7 +120,7 @@ def full() -> list[Cell]:
 STUDY = Study(
     name="linear",
     where=f"{__name__}:STUDY",
-    version=1,
+    version=2,
     summary="bits and qubits of linear classification, against dimension and margin",
     cell=Cell,
     presets={"quick": quick, "full": full},
@@ -104,6 +128,7 @@ STUDY = Study(
     figures={
         "size": draw_size,
         "margin": draw_margin,
+        "passes": draw_passes,
         "advantage": draw_advantage,
         "real": draw_real,
     },

@@ -26,7 +26,7 @@ ANCILLA, AMPLITUDES = "ancilla", "amplitude estimation"
 NUMBER_BITS = 8  # of a real-valued projection
 STRING = 20  # draws of a number that take as long as one measured bit string
 _MOST_BITS = 16
-_PASSES = 2500  # strings that the trials of all schedules take, times the margin, about
+_STRINGS = 2500  # that a trial of all schedules of a margin takes, about
 _MOST_SCHEDULED = 4000  # trials of a schedule
 _MOST_INSTANCES = 400
 _MOST_ROWS = 10**7  # of all trials, held at once
@@ -44,8 +44,14 @@ def sign_bits(margin: float) -> float:
     return float((norm.ppf(TARGET) * pi / (2 * margin)) ** 2)
 
 
-def random_costs(size: int, margin: float, *, effort: Effort) -> list[Row]:
-    """A row a protocol, as `costs.cost_row`, on instances with |x . w| equal to the margin."""
+def random_costs(size: int, margin: float, *, protocols: str, effort: Effort) -> list[Row]:
+    """A row a protocol, as `costs.cost_row`, on instances with |x . w| equal to the margin.
+
+    `protocols` is "all", or "amplitudes" for amplitude estimation alone, which goes on at margins
+    that are too small for the others to be run.
+    """
+    if protocols == "amplitudes":
+        return [amplitudes_row(size, margin, effort=effort)]
     return [
         *sketch_rows(size, margin, effort=effort),
         vector_row(size, margin, effort=effort),
@@ -170,7 +176,7 @@ def amplitudes_row(size: int, margin: float, *, effort: Effort) -> Row:
         linear_qubits_needed,
     )
 
-    trials = min(effort.trials(_PASSES * STRING / margin), _MOST_SCHEDULED)
+    trials = min(effort.trials(_STRINGS * STRING), _MOST_SCHEDULED)
     needed = linear_qubits_needed(size, margin=margin, seed=effort.seed, trials=trials)
     width = size.bit_length()  # qubits of the register: log2 N and the ancilla
     threshold = Interval(needed.qubits / width, needed.low / width, needed.high / width)

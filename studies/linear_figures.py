@@ -2,7 +2,15 @@
 
 from typing import TYPE_CHECKING
 
-from studies.linear_claims import advantages, cost_law, random_rows, sketched, swept
+from studies.linear_claims import (
+    advantages,
+    amplitude_rows,
+    cost_law,
+    passes_law,
+    random_rows,
+    sketched,
+    swept,
+)
 from studies.linear_costs import AMPLITUDES, ANCILLA, NUMBERS, SIGNS, VECTOR
 from studies.style import draw_interval, legend_below, say_empty
 
@@ -95,6 +103,47 @@ def draw_margin(ax: "Axes", frame: "DataFrame") -> None:
     ax.set_xticks(ticks, [f"{tick:.3g}" for tick in ticks])
     ax.set_xticks([], minor=True)
     ax.set_title(f"$N$ = {size}; thin grey: lower bounds on qubits, constants unknown", fontsize=9)
+    legend_below(ax)
+
+
+def draw_passes(ax: "Axes", frame: "DataFrame") -> None:
+    """Passes of the register in amplitude estimation against 1/gamma, with the fitted exponent."""
+    import numpy as np
+
+    rows = amplitude_rows(frame)
+    if rows.empty:
+        say_empty(ax)
+        return
+    rows = rows.assign(inverse=1 / rows["margin"])
+    draw_interval(
+        ax,
+        rows["inverse"],
+        low=rows["numbers_low"],
+        best=rows["numbers"],
+        high=rows["numbers_high"],
+        label="cheapest schedule with 90% success",
+    )
+    points = ax.containers[-1][0]
+    points.set_linestyle("none")
+    law = passes_law(rows)
+    if law is not None:
+        ends = np.array([rows["inverse"].min(), rows["inverse"].max()])
+        exponent = law.exponents[0]
+        ax.plot(
+            ends,
+            law.at(ends),
+            color=points.get_color(),
+            linestyle="--",
+            marker="",
+            label=rf"fit $\gamma^{{-{exponent.value:.2f}}}$, 95%: {exponent.low:.2f} to "
+            f"{exponent.high:.2f}",
+        )
+    ax.set(
+        xlabel=r"1 / margin, $1/\gamma$",
+        ylabel=r"passes of $\log_2 N + 1$ qubits",
+        xscale="log",
+        yscale="log",
+    )
     legend_below(ax)
 
 

@@ -193,7 +193,7 @@ def full() -> list[Cell]:
 STUDY = Study(
     name="noise",
     where=f"{__name__}:STUDY",
-    version=1,
+    version=2,
     summary="error, shots and bias against noise on the links, and where the advantage is lost",
     cell=Cell,
     presets={"quick": quick, "full": full},

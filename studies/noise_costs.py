@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
     Outcomes = NDArray[np.bool_]
 
+_INPUT = 10  # a stream of one seed, that of neither outcomes nor links
 _AT_ONCE = 1 << 22  # amplitudes of noisy copies held at once
 _RESAMPLES = 1000
 _MOST_BITS = 12
@@ -159,6 +160,15 @@ class Family:
             return ansatz.haar(self.qubits, layers=self.layers, seed=seed)
         return ansatz.brickwork(self.qubits, layers=self.layers)
 
+    def input(self, seed: int) -> "Array":  # (features,)
+        """A random input, independent of the circuit of the same seed."""
+        import numpy as np
+
+        from tnqml.protocols.streams import stream
+
+        features = self.circuit(seed).features
+        return np.asarray(stream(seed, _INPUT).uniform(0, 2 * np.pi, features))
+
 
 def inference_row(
     family: Family, *, link: "Link", error: float, failure: float, draws: int, seed: int
@@ -184,7 +194,7 @@ def inference_row(
     for draw in generator.integers(2**31, size=draws).tolist():
         circuit = family.circuit(draw)
         model = DistributedModel(circuit, Z(0), dtype=torch.float64, seed=draw)
-        x = torch.tensor(np.random.default_rng(draw).uniform(0, 2 * np.pi, circuit.features))
+        x = torch.from_numpy(family.input(draw))
         exact.append(model(x[None]).item())
         lossy.append(exact[-1])
         if link.kind != "erasure" and link.strength:
@@ -233,8 +243,7 @@ def classical_row(family: Family, *, error: float, failure: float, draws: int, s
         for draw in seeds:
             circuit = family.circuit(draw)
             model = DistributedModel(circuit, Z(0), dtype=torch.float64, seed=draw)
-            x = np.random.default_rng(draw).uniform(0, 2 * np.pi, circuit.features)
-            estimate = infer_classically(model, x, bits=bits)
+            estimate = infer_classically(model, family.input(draw), bits=bits)
             errors.append(estimate.error)
         missed = np.array(errors) > error
         if missed.mean() <= failure:

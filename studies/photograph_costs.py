@@ -101,9 +101,9 @@ def compositional_rows(
 def _sampled_row(
     split: "Split", trained: "CompositionalClassifier", *, loss: float, effort: Effort
 ) -> Row | None:
-    """Copies of the state, measured whole after the last turn, each for one term of the observable.
+    """Copies of the state, measured whole after the last turn, which tells all of the observable.
 
-    As `protocols.infer`, which draws the term that a copy is read for.
+    As `protocols.infer`, which reads every Z off the same bit string.
     """
     import numpy as np
     import torch
@@ -113,8 +113,8 @@ def _sampled_row(
 
     model, labels = trained.model, split.test.y == 1
     read = readout(model.observables[0])
-    weights = np.array([weight for weight, _ in read.terms])
-    places = np.array([string[0][0] for _, string in read.terms])  # every string is one Z
+    (group,) = read.groups  # every string is one Z
+    places = [qubit for qubit, _ in group.string]
     generator = np.random.default_rng(effort.seed)
     tried = [shots for shots in _TRIED if shots * STRING * len(labels) <= effort.draws]
     step = max(1, _STRINGS // max(tried))
@@ -122,10 +122,8 @@ def _sampled_row(
     for start in range(0, len(labels), step):
         x = torch.tensor(split.test.x[start : start + step], dtype=model.dtype)
         strings = model.sample(x, shots=max(tried), seed=int(generator.integers(2**31)))
-        terms = read.drawn(strings.shape[0] * max(tried), generator=generator)
-        terms = terms.reshape(strings.shape[:2])
-        bits = np.take_along_axis(strings.numpy(), places[terms][..., None], axis=2)[..., 0]
-        outcomes = read.constant + read.scale * np.sign(weights)[terms] * (1 - 2.0 * bits)
+        bits = strings.numpy()[:, :, places].reshape(-1, len(places))
+        outcomes = read.constant + group.sums(bits).reshape(strings.shape[:2])
         means = np.cumsum(outcomes, axis=1)[:, np.array(tried) - 1]
         right.append((means > 0) == labels[start : start + step, None])
     threshold = paired_threshold(

@@ -340,7 +340,7 @@ def _messages(kind: str, size: int, *, bits: Sequence[int], trials: int) -> list
 STUDY = Study(
     name="privacy",
     where=f"{__name__}:STUDY",
-    version=1,
+    version=2,
     summary="what copies of the messages reveal of states, data and parameters",
     cell=Cell,
     presets={"quick": quick, "full": full},

@@ -3,12 +3,19 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import binom
+from scipy.stats import binom, linregress
+from scipy.stats import t as student
 
 from studies import linear
 from studies.costs import Effort
 from studies.errors import CellError
-from studies.linear_claims import advantages, claims, sketched
+from studies.linear_claims import (
+    advantages,
+    amplitude_rows,
+    claims,
+    passes_law,
+    sketched,
+)
 from studies.linear_costs import (
     AMPLITUDES,
     ANCILLA,
@@ -131,6 +138,7 @@ def by_hand(bits, qubits):
                         "data": "random",
                         "size": size,
                         "margin": margin,
+                        "protocols": "all",
                         "seed": 0,
                         "protocol": protocol,
                         "kind": kind,
@@ -165,6 +173,67 @@ def test_claims_hold_for_the_laws_and_fail_for_others():
         assert verdict(right, beginning) is True
         assert verdict(wrong, beginning) is False
     assert verdict(wrong, "the advantage at N = 1024") is False
+
+
+def sweep(law, *, steps=16, scatter=0.0):
+    """Rows of amplitude estimation alone: intervals of 5% or, every other one, of none."""
+    noise = np.random.default_rng(0).normal(size=steps)
+    margins = 0.1 / 2 ** (np.arange(steps) / 3)
+    found = []
+    for place, margin in enumerate(margins):
+        passes = law(16, margin) * np.exp(scatter * noise[place])
+        side = 1.05 if place % 2 else 1
+        found.append(
+            {
+                "data": "random",
+                "size": 16,
+                "margin": margin,
+                "protocols": "amplitudes",
+                "seed": 0,
+                "protocol": AMPLITUDES,
+                "kind": "qubits",
+                "numbers": passes,
+                "numbers_low": passes / side,
+                "numbers_high": passes * side,
+                "whole": round(passes),
+                "cost": 5 * passes,
+                "cost_low": 5 * passes / side,
+                "cost_high": 5 * passes * side,
+                "cost_whole": round(5 * passes),
+            }
+        )
+    return pd.DataFrame(found)
+
+
+def test_the_exponent_of_amplitude_estimation_weighs_all_margins_alike():
+    beginning = "amplitude estimation: passes"
+    assert verdict(sweep(law(5, margin=-1)), beginning) is True
+    assert verdict(sweep(law(5, margin=-1.5)), beginning) is False
+    with pytest.raises(ValueError, match="not enough values"):  # too few margins: no claim
+        verdict(sweep(law(5, margin=-1), steps=7), beginning)
+    # the scatter of the rows, not the intervals of cells, makes the interval of the exponent
+    frame = sweep(law(5, margin=-1), scatter=0.2)
+    found = passes_law(frame).exponents[0]
+    x, y = np.log(1 / frame["margin"]), np.log(frame["numbers"])
+    exact = linregress(x, y)
+    assert found.value == pytest.approx(exact.slope)
+    assert found.width == pytest.approx(2 * student.ppf(0.975, 14) * exact.stderr)
+    # cells at other N, or above the range, do not enter
+    more = pd.concat([frame, frame.assign(size=64, protocols="all", numbers=1.0)])
+    assert len(amplitude_rows(more)) == len(frame)
+    assert verdict(more, beginning) is verdict(frame, beginning)
+
+
+def test_amplitude_estimation_alone_is_one_row():
+    cell = linear.Cell(size=16, margin=0.1, protocols="amplitudes", draws=1000, checks=5)
+    (row,) = linear.measure(cell)
+    assert row["protocol"] == AMPLITUDES
+    assert linear.Cell(data="digits", protocols="amplitudes").protocols == "all"
+    with pytest.raises(CellError, match="protocols is 'both'"):
+        linear.Cell(protocols="both")
+    swept = [cell for cell in linear.full() if cell.protocols == "amplitudes"]
+    assert len({cell.margin for cell in swept}) == 16
+    assert max(cell.margin for cell in swept) == 0.1
 
 
 def test_only_sizes_that_the_sketch_compresses_are_fitted():

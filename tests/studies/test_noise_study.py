@@ -149,7 +149,7 @@ def small_cells():
     ]
     chosen += [{"problem": "sketch", "size": size, "trials": 2000} for size in (16, 64)]
     chosen += [{"problem": "subspace", "link": "erasure", "strength": 0.5, "trials": 300}]
-    models = {"size": 8, "trials": 8}
+    models = {"size": 8, "trials": 24}
     chosen += [{"problem": "inference", "strength": strength, **models} for strength in (0.0, 0.1)]
     chosen += [{"problem": "inference", "strength": 0.3, "link": "erasure", **models}]
     chosen += [{"problem": "inference", "strength": 0.1, "model": "brickwork", **models}]

@@ -48,11 +48,14 @@ def random_gate(
     features: int,
     parameters: int,
     source: str | None = None,
+    party: str | None = None,
 ) -> Gate:
-    """A gate of a kind on random qubits, its angle from a random source or the one named."""
+    """A gate of a kind on random qubits; its angle's source and its party random or as named."""
     arity = arity_of(kind, generator, qubits)
     places = [int(place) for place in generator.permutation(qubits)[:arity]]
     options: dict[str, object] = {"party": ("alice", "bob", None)[generator.integers(3)]}
+    if party is not None:
+        options["party"] = party
     if kind == "pauli":
         options["word"] = "".join(generator.choice(list("XYZ"), arity))
     if kind == "diagonal":

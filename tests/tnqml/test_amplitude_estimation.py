@@ -26,6 +26,7 @@ from tnqml.protocols.estimation_schedule import (
 from tnqml.protocols.execution import holder, holders, turns
 from tnqml.protocols.likelihood import log_likelihood, most_likely, signs
 from tnqml.protocols.readout import basis_gates, measured
+from tnqml.protocols.streams import stream
 from tnqml.reference import expectation, full_matrix, small_matrix
 
 THREE = ("alice", "bob", "carol")
@@ -98,7 +99,7 @@ def test_the_ledger_counts_every_pass(parties):
     x = np.zeros(3)
     schedule = Schedule((0, 1, 4), (9, 5, 2))
     passage = passage_of(model, schedule)
-    _, ledger = estimate_hits(holders(model, x), passage, seed=(1,))
+    _, ledger = estimate_hits(holders(model, x), passage, seed=1)
     messages = len(model.circuit.messages())
     assert schedule.passes == 9 + 5 * 3 + 2 * 9
     assert ledger.qubits == 3 * messages * schedule.passes
@@ -123,8 +124,8 @@ def test_the_roles_measure_the_evolved_registers():
     model = make(Y(2))
     x = np.array([0.3, 1.0, 2.0])
     passage = passage_of(model, Schedule((0, 2, 3), (20, 10, 5)))
-    hits, _ = estimate_hits(holders(model, x), passage, seed=(7, 0))
-    generator = np.random.default_rng((7, 0))
+    hits, _ = estimate_hits(holders(model, x), passage, seed=7, run=0)
+    generator = stream(7, 0, 0)
     again = [
         int(
             (
@@ -153,8 +154,8 @@ def test_a_party_needs_its_own_numbers_only(processes):
         assert np.isnan(parameters).any()
         apart[party] = holder(circuit, party, parameters=parameters, features=features)
     passage = passage_of(model, Schedule((0, 1, 3), (20, 10, 5)))
-    hits, ledger = estimate_hits(holders(model, x), passage, seed=(3,))
-    again, same = estimate_hits(apart, passage, seed=(3,), processes=processes)
+    hits, ledger = estimate_hits(holders(model, x), passage, seed=3)
+    again, same = estimate_hits(apart, passage, seed=3, processes=processes)
     np.testing.assert_array_equal(again, hits)
     assert same == ledger
 

@@ -32,7 +32,7 @@ from tnqml.protocols.execution import holder, turns
 from tnqml.protocols.inference import infer
 from tnqml.protocols.ledger import Entry
 from tnqml.protocols.links import dephasing, depolarising
-from tnqml.protocols.readout import basis_gates, measured, readout
+from tnqml.protocols.readout import basis_gates, measured
 from tnqml.protocols.stopping import Stopping
 from tnqml.protocols.wide import ledger_of
 
@@ -187,8 +187,8 @@ def random_three(generator):
     gates = []
     for place in range(15):
         kind = str(generator.choice(KINDS))
-        gate = random_gate(kind, generator, qubits=3, features=4, parameters=6)
-        gates.append(gate._with(party=("alice", "bob", "carol", "alice", "bob")[place // 3]))
+        party = ("alice", "bob", "carol", "alice", "bob")[place // 3]
+        gates.append(random_gate(kind, generator, qubits=3, features=4, parameters=6, party=party))
     model = DistributedModel(Circuit(3, gates), SUM, dtype=torch.float64, seed=4)
     return model, generator.uniform(-2, 2, model.circuit.features)
 
@@ -308,20 +308,6 @@ def test_ledger_of_a_qubit_split():
     small = ledger_of(circuit, 6, cone=cone)
     assert small.qubits == 6 * sum(len(message.qubits) for message in cone.messages)
     assert small.qubits < ledger.qubits
-
-
-def test_readout_splits_an_observable():
-    own = readout(SUM + 0 * Z(3))
-    assert own.constant == 0.3
-    assert own.scale == pytest.approx(2.2)
-    assert [weight for weight, _ in own.terms] == [0.5, -0.7, 1.0]
-    drawn = own.drawn(60_000, generator=np.random.default_rng(1))
-    counts = np.bincount(drawn, minlength=3)
-    assert chisquare(counts, 60_000 * np.array([0.5, 0.7, 1]) / 2.2).pvalue > 1e-4
-    bits = np.array([[0, 0], [0, 1], [1, 1], [1, 0]], dtype=np.uint8)
-    assert own.ones(2, bits) == 2
-    assert own.ones(1, bits[:, :1]) == 2
-    assert (own.mean(3, 3), own.mean(0, 3)) == pytest.approx((2.5, -1.9))
 
 
 def test_bad_input():

@@ -9,7 +9,11 @@ from scipy.stats import binom
 from tnqml import InputError
 from tnqml.protocols import LinearInstance, linear_instance
 from tnqml.protocols.amplitude_estimation import Passage, evolved
-from tnqml.protocols.estimation_schedule import Schedule, decision_schedule
+from tnqml.protocols.estimation_schedule import (
+    Schedule,
+    decision_schedule,
+    decision_schedules,
+)
 from tnqml.protocols.linear_estimation import (
     DataHands,
     WeightsHands,
@@ -92,6 +96,28 @@ def test_outcomes_have_the_registers_frequencies():
         linear_outcomes(instance, [short], trials=10, seed=2)[0],
         linear_outcomes(instance, [short], trials=10, seed=2)[0],
     )
+
+
+@pytest.mark.parametrize("margin", [0.3, 0.05, 0.004])
+def test_schedules_of_every_ladder_are_tried_the_cheapest_first(margin):
+    failures = (0.5, 0.2, 0.1)
+    found = decision_schedules(margin=margin, failures=failures)
+    chosen = {decision_schedule(margin=margin, failure=failure) for failure in failures}
+    passes = [schedule.passes for schedule in found]
+    assert passes == sorted(passes)
+    assert len(set(found)) == len(found)
+    assert chosen < set(found)
+    assert passes[-1] == max(schedule.passes for schedule in chosen)
+    assert {schedule.powers for schedule in chosen} < {schedule.powers for schedule in found}
+
+
+def test_the_cheapest_schedule_is_good_enough_on_outcomes_of_its_own():
+    needed = linear_qubits_needed(4, margin=0.1, seed=2, trials=2000)
+    instances = [
+        linear_instance(4, margin=0.1 * times, seed=70 + times, answer=1) for times in (1, 2, 4, 8)
+    ]
+    (again,) = linear_success(instances, [needed.schedule], margin=0.1, trials=2000, seed=50)
+    assert again.rate > 0.9 - 4 * np.sqrt(0.09 / 2000)
 
 
 def test_processes_give_the_same():

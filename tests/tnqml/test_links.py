@@ -113,8 +113,9 @@ def random_model(generator, qubits=3):
     for party in ("alice", "bob", "carol", "alice", "bob"):
         for _ in range(4):
             kind = str(generator.choice(KINDS))
-            gate = random_gate(kind, generator, qubits=qubits, features=3, parameters=4)
-            gates.append(gate._with(party=party))
+            gates.append(
+                random_gate(kind, generator, qubits=qubits, features=3, parameters=4, party=party)
+            )
     wanted = 0.4 * Z(0) - 0.3 * X(1) + 0.2 * Y(2) + Observable([(0.1, ())])
     model = DistributedModel(Circuit(qubits, gates), wanted, dtype=torch.float64, seed=1)
     return model, generator.uniform(-2, 2, model.circuit.features)

@@ -53,10 +53,10 @@ def test_the_error_falls_as_the_root_of_the_queries():
     errors = []
     for copies in (64, 1024):
         squares = []
-        for seed in range(5):
+        for seed in range(20):
             truth = np.random.default_rng(seed).uniform(-np.pi, np.pi, 3)
-            queries = query(bob(), truth, copies=copies, seed=seed + 10)
-            squares.append(apart(fit(bob(), queries, seed=seed + 20), truth) ** 2)
+            queries = query(bob(), truth, copies=copies, seed=seed + 100)
+            squares.append(apart(fit(bob(), queries, seed=seed + 200), truth) ** 2)
         errors.append(np.sqrt(np.mean(squares)))
     assert errors[1] < 0.1
     assert 2.5 < errors[0] / errors[1] < 6.5

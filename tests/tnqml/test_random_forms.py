@@ -8,6 +8,7 @@ from tnqml import InputError
 from tnqml.protocols import dequantise, quantise, sketch_message
 from tnqml.protocols.quadratic import QuadraticForm, form_by_signs
 from tnqml.protocols.random_forms import as_read, kept_forms, signed_estimates, sketched_forms
+from tnqml.protocols.streams import stream
 
 
 @pytest.mark.parametrize("value", [0.35, -1.0, 0.0])
@@ -20,7 +21,7 @@ def test_sketched_forms_have_the_distribution_of_the_protocol(value, bits):
     exact = []
     for seed in range(trials):
         codes = sketch_message(vector, numbers=numbers, bits=bits, seed=seed)
-        rows = np.random.default_rng(seed).standard_normal((numbers, size))
+        rows = stream(seed, 0).standard_normal((numbers, size))
         sketch = dequantise(codes, bits=bits) @ rows
         exact.append(sketch @ reflection @ sketch)
     forms, energy = sketched_forms(

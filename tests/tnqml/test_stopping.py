@@ -11,6 +11,7 @@ from tnqml.errors import InputError
 from tnqml.protocols.stopping import (
     Fixed,
     Stopping,
+    Tally,
     mean_interval,
     running_interval,
     shots_needed,
@@ -62,16 +63,16 @@ def test_running_interval_holds_at_all_times_at_once(mean):
 def test_the_last_look_is_narrow_enough_whatever_comes_out(error, failure):
     goal = Stopping(error, failure)
     for ones in range(goal.most + 1):
-        low, high = goal.interval(ones, goal.most)
+        low, high = goal.interval(Tally(goal.most, ones))
         assert max(high - ones / goal.most, ones / goal.most - low) <= error + 1e-12
-        assert goal.wanted(ones, goal.most) == 0
+        assert goal.wanted(Tally(goal.most, ones)) == 0
     if error < 0.2:
         assert goal.most < math.log(2 / failure) / (2 * error**2)  # Hoeffding's number
 
 
 def run(goal, mean, generator):
     ones = count = 0
-    while wanted := goal.wanted(ones, count):
+    while wanted := goal.wanted(Tally(count, ones)):
         ones, count = ones + int(generator.binomial(wanted, mean)), count + wanted
     return ones, count
 
@@ -81,7 +82,7 @@ def test_stopped_means_are_as_exact_as_wanted(mean):
     goal, generator, runs, missed, far = Stopping(0.04, 0.2), np.random.default_rng(5), 100, 0, 0
     for _ in range(runs):
         ones, count = run(goal, mean, generator)
-        low, high = goal.interval(ones, count)
+        low, high = goal.interval(Tally(count, ones))
         assert count <= goal.most
         assert max(high - ones / count, ones / count - low) <= goal.error + 1e-12
         missed += not low <= mean <= high

@@ -31,7 +31,9 @@ from tnqml.protocols.likelihood import Counts, most_likely
 from tnqml.protocols.parties import Receive, Role, Send, run_parties
 from tnqml.protocols.readout import measured, readout
 from tnqml.protocols.stopping import check_probability
+from tnqml.protocols.streams import stream
 
+_OUTCOMES = 0  # a stream of one seed
 _MOST_ERROR = 0.9  # of one term of a sum; beyond 1 nothing would be asked
 
 
@@ -185,7 +187,7 @@ def infer_by_amplitude_estimation(
         own_error = min(_MOST_ERROR, error / (abs(weight) ** 0.5 * roots))
         schedule = estimation_schedule(error=own_error, failure=share)
         passage = Passage(order, string, model.circuit.qubits, schedule)
-        hits, messages = estimate_hits(known, passage, seed=(seed, index), processes=processes)
+        hits, messages = estimate_hits(known, passage, seed=seed, run=index, processes=processes)
         likely = most_likely(schedule, hits, failure=share)
         value += weight * likely.value
         ends = sorted(weight * end for end in likely.interval)
@@ -200,7 +202,8 @@ def estimate_hits(
     known: Mapping[str, Hands],
     passage: Passage,
     *,
-    seed: tuple[int, ...],
+    seed: int,
+    run: int = 0,
     processes: bool = False,
 ) -> tuple[Counts, Ledger]:
     """(powers,) outcomes 1 after each power, from registers that passed between the parties.
@@ -209,22 +212,26 @@ def estimate_hits(
         known: by party, what it does with the register.
         passage: what all of them know.
         seed: of the outcomes.
+        run: which of several runs of one seed, whose outcomes are independent.
         processes: each party in a process of its own.
     """
     roles = {
-        party: partial(coherent_role, hands, party, passage, seed) for party, hands in known.items()
+        party: partial(coherent_role, hands, party, passage, (seed, run))
+        for party, hands in known.items()
     }
-    run = run_parties(roles, processes=processes)
-    hits: Counts = np.array(run.results[passage.turns[-1]], dtype=np.int64)
-    return hits, run.ledger
+    done = run_parties(roles, processes=processes)
+    hits: Counts = np.array(done.results[passage.turns[-1]], dtype=np.int64)
+    return hits, done.ledger
 
 
-def coherent_role(hands: Hands, party: str, passage: Passage, seed: tuple[int, ...]) -> Role:
+def coherent_role(hands: Hands, party: str, passage: Passage, seeds: tuple[int, int]) -> Role:
     """One party's program; that of the last turn returns the outcomes 1 after each power.
 
-    All copies that are still under way are in one state, so one payload stands for them.
+    All copies that are still under way are in one state, so one payload stands for them. `seeds`
+    are the seed of the outcomes and the run.
     """
-    generator = np.random.default_rng(seed)
+    seed, run = seeds
+    generator = stream(seed, _OUTCOMES, run)
     hits: list[int] = []
     for step in range(passage.steps + 1):
         if passage.turns[passage.turn(step)] != party:

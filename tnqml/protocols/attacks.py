@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from tnqml.errors import InputError
 from tnqml.protocols.ledger import check_count
 from tnqml.protocols.one_shot import State, qubits_of
+from tnqml.protocols.streams import stream
 from tnqml.sampling import draw
 
 Kets = NDArray[np.complex128]
@@ -25,6 +26,7 @@ PAULI_BASES = np.array(
 )
 """(3, 2, 2): for X, Y and Z the kets of the outcomes 0 and 1."""
 
+_BASES, _REST = 0, 1  # streams of one seed, from which the state may be drawn too
 _ROUNDS = 50
 _SMALLEST = 1e-12  # of an overlap that is divided by
 
@@ -87,7 +89,7 @@ def each_local_ket(
     """(copies, 2^n): as `local_kets`, for a copy of each of these states."""
     copies, size = states.shape
     qubits = qubits_of(size)
-    bases = np.random.default_rng(seed).integers(0, 3, (copies, qubits))
+    bases = stream(seed, _BASES).integers(0, 3, (copies, qubits))
     turned = states
     for qubit in range(qubits):
         grid = turned.reshape(copies, 2**qubit, 2, -1)
@@ -175,7 +177,7 @@ def _covariant(state: State, count: int, *, exponent: int, seed: int) -> Kets:
     """(count, d): vectors g drawn with density |<g|state>|^(2 exponent) over Haar."""
     size = len(state)
     check_count(size, "the dimension", least=2)
-    generator = np.random.default_rng(seed)
+    generator = stream(seed, _REST)
     overlap = generator.beta(exponent + 1, size - 1, count)[:, None]
     rest = _gaussian(count, size, generator)
     rest -= (rest @ state.conj())[:, None] * state

@@ -92,12 +92,12 @@ def diagonalise(words: Sequence[String], *, qubits: int) -> ZStrings:
 
 def times_string(
     string: String,
-    state: State,  # (2^qubits,)
+    state: State,  # (..., 2^qubits)
 ) -> State:
-    """(2^qubits,): a Pauli string applied to a state."""
-    index = torch.arange(len(state))
-    flips, sign, phase = statevector.action(string, len(state), index)
-    product: State = phase * (sign.numpy() * state)[(index ^ flips).numpy()]
+    """(..., 2^qubits): a Pauli string applied to a state, or to each of several."""
+    index = torch.arange(state.shape[-1])
+    flips, sign, phase = statevector.action(string, len(index), index)
+    product: State = phase * (sign.numpy() * state)[..., (index ^ flips).numpy()]
     return product
 
 

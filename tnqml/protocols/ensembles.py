@@ -18,10 +18,12 @@ from tnqml.protocols.instances import Real, check_even
 from tnqml.protocols.ledger import check_count
 from tnqml.protocols.one_shot import half_encode, hybrid_state, measure, rotation_onto
 from tnqml.protocols.random_forms import as_read, kept_forms, sketched_forms
+from tnqml.protocols.streams import stream
 from tnqml.sampling import draw
 
 Right = NDArray[np.bool_]
 
+_VECTORS = 0  # a stream of one seed
 _CHUNK = 2**22  # numbers drawn at once
 _STRINGS = 2**18  # bit strings drawn at once
 
@@ -75,7 +77,7 @@ def subspace_states(
     depends on H alone, is computed once.
     """
     check_count(trials, "trials")
-    generator = np.random.default_rng(seed)
+    generator = stream(seed, _VECTORS)  # the subspace may be drawn from the same seed
     frame, _ = np.linalg.qr(basis, mode="complete")
     inside = np.arange(trials) % 2 == 0
     half = len(basis) // 2

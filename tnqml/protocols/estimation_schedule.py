@@ -117,6 +117,32 @@ def decision_schedule(*, margin: float, failure: float = 0.1) -> Schedule:
     return _cheapest(_decision_ladders(margin), failure)
 
 
+def decision_schedules(*, margin: float, failures: Sequence[float]) -> tuple[Schedule, ...]:
+    """Every ladder's schedule for this margin at these failures, that of fewest passes first.
+
+    Of each failure `decision_schedule` takes the one that its formula finds cheapest; the formula
+    bounds the failures of different ladders by different factors, so that trials of all of them
+    find a cheaper one, and costs that go by smaller steps as the margin falls. None takes more
+    passes than the dearest that `decision_schedule` gives.
+
+    Raises:
+        InputError: as `decision_schedule`.
+
+    Example:
+        >>> found = decision_schedules(margin=0.1, failures=(0.3, 0.1))
+        >>> len(found), found[-1] == decision_schedule(margin=0.1, failure=0.1)
+        (5, True)
+    """
+    check_margin(margin)
+    for failure in failures:
+        check_probability(failure, "failure")
+    ladders = _decision_ladders(margin)
+    most = max(_cheapest(ladders, failure).passes for failure in failures)
+    every = {_scheduled(ladder, failure) for ladder in ladders for failure in failures}
+    found = [schedule for schedule in every if schedule.passes <= most]
+    return tuple(sorted(found, key=lambda schedule: (schedule.passes, schedule.powers)))
+
+
 def frequencies_up_to(largest: int, *, ratio: float) -> tuple[int, ...]:
     """Odd numbers from 1 to the largest, about `ratio` apart, neighbours without common factors.
 
@@ -193,17 +219,19 @@ def _ladders(
 
 def _cheapest(ladders: Sequence[_Ladder], failure: float) -> Schedule:
     """Of the ladders' schedules that meet failure/3, the one of fewest passes."""
+    found = [_scheduled(ladder, failure) for ladder in ladders]
+    return min(found, key=lambda schedule: schedule.passes)
+
+
+def _scheduled(ladder: _Ladder, failure: float) -> Schedule:
+    """The fewest copies of a ladder that meet failure/3."""
     from scipy.stats import norm
 
     wanted = float(norm.isf(failure / 3)) ** 2 / 2
-    found = [
-        Schedule(
-            tuple((frequency - 1) // 2 for frequency in ladder.frequencies),
-            tuple(max(1, math.ceil(part * wanted / ladder.distance)) for part in ladder.shape),
-        )
-        for ladder in ladders
-    ]
-    return min(found, key=lambda schedule: schedule.passes)
+    return Schedule(
+        tuple((frequency - 1) // 2 for frequency in ladder.frequencies),
+        tuple(max(1, math.ceil(part * wanted / ladder.distance)) for part in ladder.shape),
+    )
 
 
 def _odd_from(value: float) -> int:

@@ -5,7 +5,7 @@ reflection, df/dt = Im<nu|G|mu> with |nu> = V^dagger O V |mu>, that is -<Y (x) G
 state (|0>|mu> + |1>|nu>)/sqrt 2, the ancilla first; held by tests/tnqml/test_generators.py.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal, Protocol
@@ -27,6 +27,8 @@ from tnqml.protocols.gradient_plans import (
 )
 from tnqml.protocols.hybrid import hybrid_role, measure_shadows, measure_words
 from tnqml.protocols.ledger import Ledger, check_count
+from tnqml.protocols.links import Link
+from tnqml.protocols.noisy_shift import gradient_links, noisy_shift_role
 from tnqml.protocols.parties import Role, run_parties
 from tnqml.protocols.shift import shift_role
 
@@ -88,6 +90,7 @@ def parameter_shift(
     failure: float = 0.1,
     copies: int | None = None,
     seed: int,
+    links: Link | Sequence[Link | None] | None = None,
     processes: bool = False,
 ) -> GradientEstimate:
     """All derivatives by shifted circuits: df/dt = (f(t + pi/2) - f(t - pi/2))/2 for each word.
@@ -107,11 +110,15 @@ def parameter_shift(
         error: of every derivative at once, in (0, 1); this or `copies`.
         failure: the probability that some derivative is off by more.
         copies: of each circuit.
-        seed: of all outcomes.
+        seed: of all outcomes and all noise.
+        links: what each message meets, one for all or one for each message of a run, none of which
+            loses copies. Estimates and bounds are then of the derivatives of the noisy expectation,
+            which the rule gives exactly; what they are off the noiseless ones is not in them.
         processes: run each party in a process of its own.
 
     Raises:
-        InputError: a number is out of its range, or the model or input is not as above.
+        InputError: a number is out of its range, the model, input or links are not as above, or
+            there are too many different copies to hold.
 
     Source: Mitarai, Negoro, Kitagawa, Fujii 2018; Schuld, Bergholm, Gogolin, Izaac, Killoran 2019.
     """
@@ -123,6 +130,7 @@ def parameter_shift(
         failure=failure,
         copies=copies,
         seed=seed,
+        links=links,
         processes=processes,
     )
 
@@ -199,6 +207,7 @@ def gradient_trials(
     failure: float = 0.1,
     copies: int | None = None,
     seed: int,
+    links: Link | Sequence[Link | None] | None = None,
     processes: bool = False,
 ) -> GradientTrials:
     """Many independent repetitions of a protocol; the states are evolved once.
@@ -212,6 +221,8 @@ def gradient_trials(
         failure: of each repetition.
         copies: of each circuit or block.
         seed: of all repetitions.
+        links: as of `parameter_shift`, and of "shift" alone: over noisy links the other protocols
+            would undo gates that noise has come between, and be biased for the noisy expectation.
         processes: run each party in a process of its own.
     """
     check_count(repetitions, "repetitions")
@@ -226,6 +237,11 @@ def gradient_trials(
     }
     plan = plans[method](layout, error=error, failure=failure, copies=copies)
     begin = _ROLES[method]
+    if links is not None:
+        if method != "shift":
+            raise InputError(f"links are given for {method!r}; only 'shift' runs over noisy links")
+        listed = gradient_links(links, layout, copies=2 * sum(plan.copies) * repetitions)
+        begin = partial(_over_links, listed)
     roles = {
         party: partial(begin, own, layout, plan.copies, seed=seed, repetitions=repetitions)
         for party, own in holders(model, x).items()
@@ -263,6 +279,18 @@ _ROLES: Mapping[Method, _Begins] = {
 }
 
 
+def _over_links(
+    links: tuple[Link | None, ...],
+    holder: Holder,
+    layout: Layout,
+    copies: tuple[int, ...],
+    *,
+    seed: int,
+    repetitions: int,
+) -> Role:
+    return noisy_shift_role(holder, layout, copies, links, seed=seed, repetitions=repetitions)
+
+
 def _one(
     method: Method,
     model: DistributedModel,
@@ -273,6 +301,7 @@ def _one(
     copies: int | None,
     seed: int,
     processes: bool,
+    links: Link | Sequence[Link | None] | None = None,
 ) -> GradientEstimate:
     trials = gradient_trials(
         model,
@@ -283,6 +312,7 @@ def _one(
         failure=failure,
         copies=copies,
         seed=seed,
+        links=links,
         processes=processes,
     )
     return GradientEstimate(

@@ -20,8 +20,10 @@ from tnqml.protocols.gradient_plans import Layout, Real
 from tnqml.protocols.one_shot import State
 from tnqml.protocols.parties import Receive, Role, Send
 from tnqml.protocols.shadows import measure_shadow, random_bases
+from tnqml.protocols.streams import stream
 from tnqml.sampling import draw
 
+_OUTCOMES = 0  # a stream of one seed
 _Y = 1  # the place of Y among a shadow's bases
 _DRAWN_AT_ONCE = 2**18
 _VALUES_AT_ONCE = 2**22
@@ -53,7 +55,7 @@ class Measures(Protocol):
         *,
         copies: int,
         repetitions: int,
-        seed: list[int],
+        generator: np.random.Generator,
     ) -> Iterator[Record]:
         """A record for each repetition, each of so many copies of its own."""
 
@@ -107,7 +109,7 @@ def hybrid_role(
                 block,
                 copies=copies[place],
                 repetitions=repetitions,
-                seed=[seed, place],
+                generator=stream(seed, _OUTCOMES, place),
             )
             for repetition, record in enumerate(records):
                 result[:, repetition] += _derivatives(record, layout, block)
@@ -145,7 +147,7 @@ def measure_words(
     *,
     copies: int,
     repetitions: int,
-    seed: list[int],
+    generator: np.random.Generator,
 ) -> Iterator[Record]:
     """All words of a block from the same copies, each measured as a whole register."""
     form = diagonalise(block.words, qubits=layout.qubits)
@@ -154,11 +156,10 @@ def measure_words(
     halves = np.array([1, -1])[:, None, None]
     joint = np.abs(turned[0] - 1j * halves * turned[1:]) ** 2 / 4  # (2, strings, 2^qubits)
     shares = torch.from_numpy(np.einsum("j,ajk->ak", layout.shares, joint).reshape(1, -1))
-    own = int(np.random.default_rng(seed).integers(2**63))
-    generator = torch.Generator().manual_seed(own)
+    own = torch.Generator().manual_seed(int(generator.integers(2**63)))
     powers = 1 << np.arange(layout.qubits, -1, -1)
     for _ in range(repetitions):
-        strings = draw(shares, shots=copies, generator=generator)[0].numpy()
+        strings = draw(shares, shots=copies, generator=own)[0].numpy()
         _, places, counts = np.unique(strings @ powers, return_index=True, return_counts=True)
         alike = strings[places]
         outcomes = form.outcomes(alike[:, 1:]) * (1 - 2 * alike[:, :1].astype(np.int8))
@@ -172,12 +173,11 @@ def measure_shadows(
     *,
     copies: int,
     repetitions: int,
-    seed: list[int],
+    generator: np.random.Generator,
 ) -> Iterator[Record]:
     """The words of a block from random local bases, with the ancilla always in Y."""
     states = np.stack([np.concatenate([rows[0], one]) for one in rows[1:]])
     words = [tuple((qubit + 1, letter) for qubit, letter in word) for word in block.words]
-    generator = np.random.default_rng(seed)
     shares, factors = layout.shares, 3.0 ** np.array([len(word) for word in words])
     at_once = max(1, _DRAWN_AT_ONCE // copies)  # repetitions that share the collapsed states
     for start in range(0, repetitions, at_once):

@@ -12,6 +12,7 @@ from tnqml.circuit import Circuit
 from tnqml.errors import InputError
 from tnqml.model import DistributedModel
 from tnqml.observables import Observable
+from tnqml.protocols.bounded import FixedBounded, StoppingBounded
 from tnqml.protocols.execution import (
     MOST_QUBITS,
     check_parties,
@@ -28,6 +29,7 @@ from tnqml.protocols.stopping import (
     Fixed,
     Goal,
     Stopping,
+    Tally,
     check_probability,
     shots_needed,
 )
@@ -35,6 +37,7 @@ from tnqml.protocols.wide import infer_by_engine
 
 Mode = Literal["parties", "engine"]
 
+_MOST_MEASURED = 12  # qubits whose joint distribution the engine gives
 _MOST_ENTRIES = 2**26  # amplitudes of all different copies together, 1 GiB
 
 
@@ -44,8 +47,9 @@ class Estimate:
 
     Attributes:
         value: the mean of the outcomes.
-        interval: holds the expectation with the probability asked for; exact (Clopper and Pearson),
-            and where the copies were not fixed beforehand, valid at the moment of stopping.
+        interval: holds the expectation with the probability asked for; exact (Clopper and Pearson)
+            where outcomes are two-valued, else by Hoeffding's or Bernstein's bound (`bounded`);
+            where the copies were not fixed beforehand, valid at the moment of stopping.
         shots: copies that were measured.
         ledger: all messages, lost copies and requests included.
         mode: "parties", each running on its own data and messages, or "engine", where the outcomes
@@ -75,15 +79,15 @@ def infer(
 ) -> Estimate:
     """An estimate of f(theta, x) from measured copies of the state that the parties make.
 
-    Each copy passes through every party's turns and is measured whole, in the basis of one term of
-    the observable (see `readout`), by the party that holds it last, which has the estimate; if
-    another party wants it, nothing of that is sent or counted here. Copies of one batch share a
-    message. A term that is a constant costs nothing.
+    Each copy passes through every party's turns and is measured whole, in the letters of one group
+    of terms of the observable, all read off the same string (see `readout`), by the party that
+    holds it last, which has the estimate; if another party wants it, nothing of that is sent or
+    counted here. Copies of one batch share a message. A term that is a constant costs nothing.
 
     Models of at most 22 qubits under a layer split run between isolated parties; wider ones, qubit
     splits and circuits with noise channels in them by the engine, at most 12 measured qubits a
-    term; there, under a qubit split, the holders of other qubits of a term send the first one's
-    holder a bit a copy.
+    group; there, under a qubit split, the holders of other qubits of a group send the first one's
+    holder their outcomes, or the parities that its terms ask for, in bits.
 
     Args:
         model: with at least two parties.
@@ -121,30 +125,30 @@ def infer(
     check_probability(error, "error")
     check_probability(failure, "failure")
     row = checked_row(model, x_row)
-    wanted = readout(chosen(model, observable))
-    if not wanted.terms:
-        return Estimate(wanted.constant, (wanted.constant,) * 2, 0, Ledger(), _mode(circuit)[0])
-    goal = _goal(wanted, error=error, failure=failure, shots=shots, adaptive=adaptive)
     mode, why = _mode(circuit)
-    ones: int
-    count: int
+    wanted = readout(
+        chosen(model, observable), together=None if mode == "parties" else _MOST_MEASURED
+    )
+    if not wanted.groups:
+        return Estimate(wanted.constant, (wanted.constant,) * 2, 0, Ledger(), mode)
+    goal = _goal(wanted, error=error, failure=failure, shots=shots, adaptive=adaptive)
     if mode == "parties":
         order = tuple(turn.party for turn in turns(circuit))
         on_messages = links_of_messages(links, len(order) - 1)
-        first = goal.wanted(0, 0)
+        first = goal.wanted(Tally())
         _check_size(on_messages, qubits=circuit.qubits, copies=first)
         asks = adaptive or any(link is not None and link.loses for link in on_messages)
         bits = goal.most.bit_length() if asks else 0
         relay = Relay(order, on_messages, first, bits, seed=seed)
         roles = relay_roles(holders(model, row), relay, Collector(wanted, goal, seed))
         run = run_parties(roles, processes=processes)
-        ones, count = run.results[order[-1]]  # type: ignore[misc]  # a pair, as relay_roles says
+        seen = Tally(*run.results[order[-1]])  # type: ignore[misc]  # as relay_roles says
         ledger = run.ledger
     else:
         if processes or links is not None:
             what = "processes" if processes else "links"
             raise InputError(f"{what} need parties that pass on state vectors, but {why}")
-        ones, count, ledger = infer_by_engine(
+        seen, ledger = infer_by_engine(
             model,
             torch.as_tensor(row, dtype=model.dtype, device=model.theta.device)[None],
             readout=wanted,
@@ -152,8 +156,8 @@ def infer(
             seed=seed,
             request_bits=goal.most.bit_length() if adaptive else 0,
         )
-    low, high = (wanted.value(share) for share in goal.interval(ones, count))
-    return Estimate(wanted.mean(ones, count), (low, high), count, ledger, mode)
+    low, high = (wanted.value(share) for share in goal.interval(seen))
+    return Estimate(wanted.value(goal.estimate(seen)), (low, high), seen.count, ledger, mode)
 
 
 def chosen(model: DistributedModel, observable: int) -> Observable:
@@ -180,10 +184,11 @@ def _goal(
             f"shots is {shots} and adaptive is set, which chooses them; leave one of the two out"
         )
     if adaptive:
-        return Stopping(error / (2 * wanted.scale), failure)
+        stopping = Stopping if wanted.two_valued else StoppingBounded
+        return stopping(error / (2 * wanted.scale), failure)
     if shots is None:
         shots = shots_needed(error=error, failure=failure, scale=wanted.scale)
-    return Fixed(shots, failure)
+    return (Fixed if wanted.two_valued else FixedBounded)(shots, failure)
 
 
 def _mode(circuit: Circuit) -> tuple[Mode, str]:

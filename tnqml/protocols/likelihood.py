@@ -8,10 +8,12 @@ from numpy.typing import NDArray
 
 from tnqml.errors import InputError
 from tnqml.protocols.estimation_schedule import Schedule
+from tnqml.protocols.streams import stream
 
 Real = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
+_COINS = 1  # a stream of one seed
 _PLACES = 8  # grid points for each standard deviation's worth of angle, over pi
 _ZOOMS = 8
 _ZOOM_PLACES = 33
@@ -93,7 +95,7 @@ def signs(
     shots, seen = np.array(schedule.shots), hits @ (good - bad)
     # all frequencies are odd, so the chances at -f are those at f, taken from 1
     above, below = (seen + shots @ bad).max(1), (shots @ good - seen).max(1)
-    coins = np.random.default_rng((seed, 1)).choice((1, -1), size=len(hits))
+    coins = stream(seed, _COINS).choice((1, -1), size=len(hits))
     decided: Counts = np.where(above == below, coins, np.where(above > below, 1, -1))
     return decided
 

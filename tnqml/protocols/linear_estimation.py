@@ -5,14 +5,19 @@ with probability (1 + x . w)/2, which the iterates of `amplitude_estimation` amp
 carries the register of log2 N + 1 qubits to Alice and back.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tnqml.errors import InputError
 from tnqml.protocols.amplitude_estimation import Hands, Passage, estimate_hits, evolved
-from tnqml.protocols.estimation_schedule import Schedule, decision_schedule
+from tnqml.protocols.estimation_schedule import (
+    Schedule,
+    decision_schedule,
+    decision_schedules,
+)
 from tnqml.protocols.execution import State
 from tnqml.protocols.instances import (
     ALICE,
@@ -26,8 +31,10 @@ from tnqml.protocols.ledger import check_count
 from tnqml.protocols.likelihood import Counts, signs
 from tnqml.protocols.one_shot import half_encode, hybrid_state, measure, qubits_of
 from tnqml.protocols.stopping import check_probability
+from tnqml.protocols.streams import stream
 from tnqml.protocols.trials import Answer, SuccessRate
 
+_MANY = 2  # a stream of one seed: outcomes of many runs
 _FAILURES = tuple(0.9**step for step in range(2, 30))  # nominal, of the schedules tried
 _BEYOND = (1.0, 1.3, 1.8, 2.5, 4.0, 8.0)  # values of |x . w| tried, in margins
 
@@ -102,7 +109,7 @@ def linear_by_amplitude_estimation(
     hits, ledger = estimate_hits(
         _hands(instance),
         _passage(instance.size, schedule),
-        seed=(seed, 0),
+        seed=seed,
         processes=processes,
     )
     value = int(signs(schedule, hits[None], margin=instance.margin, seed=seed)[0])
@@ -122,32 +129,8 @@ def linear_outcomes(
         InputError: as the protocol, no schedule, or trials under 1.
     """
     check_count(len(schedules), "the number of schedules")
-    check_count(trials, "trials")
-    most: dict[int, int] = {}
-    for schedule in schedules:
-        for power, shots in zip(schedule.powers, schedule.shots, strict=True):
-            most[power] = max(shots, most.get(power, 0))
-    powers = sorted(most)
-    every = Schedule(tuple(powers), tuple(most[power] for power in powers))
-    registers = evolved(_hands(instance), _passage(instance.size, every))
-    seeds = np.random.default_rng(seed).integers(2**63, size=len(powers))
-    zeros = {
-        power: measure(register, shots=trials * most[power], seed=int(own))[:, 0].reshape(
-            trials, most[power]
-        )
-        == 0
-        for power, register, own in zip(powers, registers, seeds, strict=True)
-    }
-    return [
-        np.stack(
-            [
-                zeros[power][:, :shots].sum(1)
-                for power, shots in zip(schedule.powers, schedule.shots, strict=True)
-            ],
-            axis=1,
-        )
-        for schedule in schedules
-    ]
+    recorded = _recorded(instance, schedules, trials=trials, seed=seed)
+    return [_hits(recorded, schedule) for schedule in schedules]
 
 
 def linear_success(
@@ -205,9 +188,10 @@ def linear_qubits_needed(
 ) -> Needed:
     """Qubits for 90% success of `linear_by_amplitude_estimation` at a margin, by trials.
 
-    The schedules are those of `decision_schedule` at falling nominal failures. Each is tried on
-    instances with |x . w| from the margin up to 8 times of it, the signs in turn, and counts by
-    that on which it succeeds least, so that none is tuned to one value.
+    The schedules are those of `decision_schedules` at falling nominal failures, the cheapest first.
+    Each is tried on instances with |x . w| from the margin up to 8 times of it, the signs in turn,
+    and counts by that on which it succeeds least, so that none is tuned to one value. The first
+    that succeeds often enough is a little lucky, by less than the interval of its success.
 
     Args:
         size: N, a power of two.
@@ -223,14 +207,27 @@ def linear_qubits_needed(
     qubits_of(size)
     check_margin(margin)
     check_probability(success, "success")
-    given = {decision_schedule(margin=margin, failure=failure) for failure in _FAILURES}
-    schedules = sorted(given, key=lambda schedule: (schedule.passes, schedule.powers))
+    schedules = decision_schedules(margin=margin, failures=_FAILURES)
     products = [margin * times for times in _BEYOND if margin * times <= 1]
     instances = [
         linear_instance(size, margin=product, seed=seed + index, answer=1 - 2 * (index % 2))
         for index, product in enumerate(products)
     ]
-    rates = linear_success(instances, schedules, margin=margin, trials=trials, seed=seed)
+    recorded = [
+        _recorded(instance, schedules, trials=trials, seed=seed + index)
+        for index, instance in enumerate(instances)
+    ]
+    rates: list[SuccessRate] = []
+    for schedule in schedules:
+        worst = trials
+        for instance, outcomes in zip(instances, recorded, strict=True):
+            found = signs(schedule, _hits(outcomes, schedule), margin=margin, seed=seed)
+            worst = min(worst, int((found == instance.answer).sum()))
+            if SuccessRate(worst, trials).interval()[1] < success:
+                break  # whatever the other instances say, it is not good enough
+        rates.append(SuccessRate(worst, trials))
+        if rates[-1].interval()[0] >= success:
+            break  # what costs more is not asked for
 
     def cheapest(reached: Sequence[float]) -> int:
         for index, value in enumerate(reached):
@@ -251,6 +248,39 @@ def linear_qubits_needed(
         high=width * schedules[high].passes,
         success=rates[best],
         schedule=schedules[best],
+    )
+
+
+def _recorded(
+    instance: LinearInstance, schedules: Sequence[Schedule], *, trials: int, seed: int
+) -> dict[int, NDArray[np.bool_]]:
+    """By power (trials, most copies of any schedule): whether the ancilla of each copy reads 0."""
+    check_count(trials, "trials")
+    most: dict[int, int] = {}
+    for schedule in schedules:
+        for power, shots in zip(schedule.powers, schedule.shots, strict=True):
+            most[power] = max(shots, most.get(power, 0))
+    powers = sorted(most)
+    every = Schedule(tuple(powers), tuple(most[power] for power in powers))
+    registers = evolved(_hands(instance), _passage(instance.size, every))
+    seeds = stream(seed, _MANY).integers(2**63, size=len(powers))
+    return {
+        power: measure(register, shots=trials * most[power], seed=int(own))[:, 0].reshape(
+            trials, most[power]
+        )
+        == 0
+        for power, register, own in zip(powers, registers, seeds, strict=True)
+    }
+
+
+def _hits(recorded: Mapping[int, NDArray[np.bool_]], schedule: Schedule) -> Counts:
+    """(trials, powers): how often the ancilla reads 0 among the copies that a schedule takes."""
+    return np.stack(
+        [
+            recorded[power][:, :shots].sum(1)
+            for power, shots in zip(schedule.powers, schedule.shots, strict=True)
+        ],
+        axis=1,
     )
 
 

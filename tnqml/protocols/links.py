@@ -87,11 +87,21 @@ class Link:
 
     def pass_on(self, ensemble: Ensemble, *, generator: np.random.Generator) -> Ensemble:
         """What arrives of an ensemble; copies that have met the same fate stay together."""
-        if not self.strength:
-            return ensemble
-        if self.kind == "erasure":
+        if self.kind == "erasure" and self.strength:
             arrived = generator.binomial(ensemble.counts, 1 - self.strength)
             return Ensemble(ensemble.states[arrived > 0], arrived[arrived > 0])
+        return self.scatter(ensemble, generator=generator)[1]
+
+    def scatter(
+        self, ensemble: Ensemble, *, generator: np.random.Generator
+    ) -> tuple[NDArray[np.int64], Ensemble]:
+        """What arrives of an ensemble, and of each kind (kinds,) the row that it comes from.
+
+        Raises:
+            InputError: the link is an erasure.
+        """
+        if not self.strength:
+            return np.arange(len(ensemble.counts)), ensemble
         qubits = ensemble.states.shape[1].bit_length() - 1
         x, z = self.pauli_strings(ensemble.copies, qubits, generator=generator)
         rows = np.repeat(np.arange(len(ensemble.counts)), ensemble.counts)
@@ -99,7 +109,7 @@ class Link:
         fates, counts = np.unique((rows << qubits | x) << qubits | z, return_counts=True)
         mask = (1 << qubits) - 1
         rows, x, z = fates >> 2 * qubits, fates >> qubits & mask, fates & mask
-        return Ensemble(turned(ensemble.states, rows, x, z), counts)
+        return rows, Ensemble(turned(ensemble.states, rows, x, z), counts)
 
     def pauli_strings(
         self, copies: int, qubits: int, *, generator: np.random.Generator

@@ -18,11 +18,13 @@ from tnqml.protocols.instances import LinearInstance, Real, SubspaceInstance
 from tnqml.protocols.ledger import check_count
 from tnqml.protocols.one_way import one_way
 from tnqml.protocols.sketches import majority
+from tnqml.protocols.streams import torch_seed
 from tnqml.protocols.trials import Answer
 from tnqml.sampling import draw
 
 State = NDArray[np.complex128]
 
+_OUTCOMES = 0  # streams of one seed
 _Y_BASIS = np.array([[1, -1j], [1, 1j]]) / np.sqrt(2)  # onto Z: rows are <+i| and <-i|
 
 
@@ -158,7 +160,7 @@ def subspace_from_gradient(
     outcomes = []
     for step, (state, angle) in enumerate(zip(states, (np.pi / 2, -np.pi / 2), strict=True)):
         register = turned(state, basis, angle=angle, qubit=qubit)
-        string = measure(register, shots=1, seed=_split(seed, step))[0]
+        string = measure(register, shots=1, seed=torch_seed(seed, _OUTCOMES, step))[0]
         outcomes.append(1 - 2 * int(string[qubit]))
     return 1 if outcomes[0] < outcomes[1] else -1
 
@@ -271,11 +273,6 @@ def _prepared(weights: Real, state: State) -> State:
     normal[0] += sign
     reflected: State = state - 2 / (normal @ normal) * normal * (normal @ state)
     return -sign * reflected
-
-
-def _split(seed: int, step: int) -> int:
-    """A seed of its own for each measurement of a protocol."""
-    return int(np.random.default_rng((seed, step)).integers(2**63))
 
 
 def _check_sizes(state: State, size: int) -> None:

@@ -33,7 +33,9 @@ from tnqml.protocols.instances import TOLERANCE, Real
 from tnqml.protocols.ledger import Ledger, check_count
 from tnqml.protocols.one_way import Message, one_way
 from tnqml.protocols.sketches import dequantise, quantise
+from tnqml.protocols.streams import stream
 
+_ROWS = 0  # a stream of one seed, from which the form may be drawn too
 _RANGE = 4.0  # projections beyond so many standard deviations are sent as if they were so many
 
 
@@ -269,7 +271,7 @@ def _sent(
 
 def _rows(numbers: int, size: int, *, seed: int) -> Real:
     """The shared Gaussian rows, which each party draws for itself."""
-    return np.random.default_rng(seed).standard_normal((numbers, size))
+    return stream(seed, _ROWS).standard_normal((numbers, size))
 
 
 def _signs(vector: Real, *, numbers: int, seed: int) -> NDArray[np.int64]:

@@ -6,7 +6,7 @@ counts; the number in one request is agreed upon beforehand to be at most `Goal.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import partial
 
 import numpy as np
@@ -14,8 +14,9 @@ import numpy as np
 from tnqml.protocols.execution import Holder, State
 from tnqml.protocols.links import Ensemble, Link, unpacked
 from tnqml.protocols.parties import Receive, Role, Send
-from tnqml.protocols.readout import Readout, count_ones
-from tnqml.protocols.stopping import Goal
+from tnqml.protocols.readout import Readout, tally
+from tnqml.protocols.stopping import Goal, Tally
+from tnqml.protocols.streams import stream
 
 _OUTCOMES, _NATURE = 1, 2  # of one seed
 
@@ -57,7 +58,10 @@ class Collector:
 def relay_roles(
     known: Mapping[str, Holder], relay: Relay, collector: Collector
 ) -> dict[str, Callable[[], Role]]:
-    """Each party's role; that of the last turn's returns (ones, copies measured), others None."""
+    """Each party's role; that of the last turn's returns the fields of a `Tally`, others None.
+
+    They are of the copies that were measured.
+    """
     last = relay.turns[-1]
     return {
         party: partial(_role, holder, relay, collector if party == last else None)
@@ -69,10 +73,8 @@ def _role(holder: Holder, relay: Relay, collector: Collector | None) -> Role:
     """One party's program."""
     me, last = holder.party, len(relay.turns) - 1
     through = _Remembered(holder)
-    generator = (
-        np.random.default_rng((collector.seed, _OUTCOMES)) if collector is not None else None
-    )
-    wanted, batch, ones, count = relay.first, 0, 0, 0
+    generator = stream(collector.seed, _OUTCOMES) if collector is not None else None
+    wanted, batch, seen = relay.first, 0, Tally()
     while wanted:
         for turn in [turn for turn, party in enumerate(relay.turns) if party == me]:
             if turn:
@@ -83,19 +85,18 @@ def _role(holder: Holder, relay: Relay, collector: Collector | None) -> Role:
             if turn < last:
                 yield _message(ensemble, relay, turn=turn, batch=batch)
             elif collector is not None and generator is not None:
-                ones += count_ones(collector.readout, ensemble, generator=generator)
-                count += ensemble.copies
+                seen += tally(collector.readout, ensemble, generator=generator)
         if not relay.request_bits:
             wanted = 0
         elif collector is not None:
-            wanted = collector.goal.wanted(ones, count)
+            wanted = collector.goal.wanted(seen)
             for other in dict.fromkeys(party for party in relay.turns if party != me):
                 request = np.array([wanted])
                 yield Send(other, request, "bit", relay.request_bits, purpose="request")
         else:
             wanted = int((yield Receive(relay.turns[-1]))[0])
         batch += 1
-    return (ones, count) if collector is not None else None
+    return astuple(seen) if collector is not None else None
 
 
 def _message(ensemble: Ensemble, relay: Relay, *, turn: int, batch: int) -> Send:
@@ -106,7 +107,7 @@ def _message(ensemble: Ensemble, relay: Relay, *, turn: int, batch: int) -> Send
     qubits = ensemble.states.shape[1].bit_length() - 1
     arriving = ensemble
     if link is not None:
-        nature = np.random.default_rng((relay.seed, _NATURE, batch, turn))
+        nature = stream(relay.seed, _NATURE, batch, turn)
         arriving = link.pass_on(ensemble, generator=nature)
     payload = arriving.packed()
     return Send(receiver, payload, "qubit", qubits, copies=ensemble.copies, purpose="state")

@@ -4,6 +4,8 @@ A message carries rows of state vectors, one for each distinct circuit so far; i
 many registers it stands for.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -13,8 +15,10 @@ from tnqml.protocols.execution import Holder
 from tnqml.protocols.gradient_plans import Layout, Real
 from tnqml.protocols.one_shot import State
 from tnqml.protocols.parties import Receive, Role, Send
+from tnqml.protocols.streams import torch_seed
 from tnqml.sampling import draw
 
+_OUTCOMES = 0  # a stream of one seed, from which the model's parameters may be drawn too
 _DRAWN_AT_ONCE = 2**20
 _JOINT_AT_ONCE = 2**22
 
@@ -48,12 +52,12 @@ def shift_role(
             yield Send(
                 parties[turn + 1], rows, "qubit", layout.qubits, 2 * sum(copies), purpose="state"
             )
-    owners = [block.party for block in layout.blocks for _ in block.terms]
+    owners = circuits_of(layout)
     if holder.party != parties[last]:
         if holder.party not in owners:
             return np.zeros((2, repetitions, layout.parameters))
         ones = yield Receive(parties[last])
-        return _differences(ones, layout, copies, party=holder.party)
+        return differences(ones, layout, copies, party=holder.party)
     ones = _ones(rows, layout, copies, seed=seed, repetitions=repetitions)
     for party in dict.fromkeys(owners):
         if party != holder.party:
@@ -61,7 +65,7 @@ def shift_role(
             bits = sum(2 * copies[place].bit_length() for place in own)
             yield Send(party, ones[:, :, own], "bit", bits, purpose="counts")
     own = [place for place, owner in enumerate(owners) if owner == holder.party]
-    return _differences(ones[:, :, own], layout, copies, party=holder.party)
+    return differences(ones[:, :, own], layout, copies, party=holder.party)
 
 
 def _shifted(holder: Holder, layout: Layout, turn: int, rows: State) -> State:
@@ -93,43 +97,74 @@ def _ones(
 ) -> NDArray[np.int64]:  # (repetitions, 2, terms)
     """How many outcomes of the signed string of a copy are 1, circuit by circuit."""
     counts = np.repeat(copies, 2)
-    forms = [diagonalise([string], qubits=layout.qubits) for _, string in layout.observable]
-    signs = [np.sign(weight) for weight, _ in layout.observable]
-    # the string of a copy is a register of its own, drawn with the others; its size a power of two
-    width = (len(forms) - 1).bit_length()
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(torch_seed(seed, _OUTCOMES))
     result = np.empty((repetitions, len(rows)), dtype=np.int64)
-    for count in np.unique(counts):
+    for part, count, shares, forms in _alike(rows, counts, layout):
+        for repetition in range(repetitions):
+            strings = draw(shares, shots=count, generator=generator).numpy()
+            result[repetition, part] = _positive(strings, forms, layout)
+    return result.reshape(repetitions, -1, 2).swapaxes(1, 2)
+
+
+def positives(
+    rows: State,  # (kinds, 2^qubits)
+    counts: NDArray[np.int64],  # (kinds,)
+    layout: Layout,
+    *,
+    generator: np.random.Generator,
+) -> NDArray[np.int64]:  # (kinds,)
+    """How many outcomes of the signed string of a copy are 1, of so many copies of each state."""
+    own = torch.Generator().manual_seed(int(generator.integers(2**63)))
+    result = np.empty(len(rows), dtype=np.int64)
+    for part, count, shares, forms in _alike(rows, counts, layout):
+        strings = draw(shares, shots=count, generator=own).numpy()
+        result[part] = _positive(strings, forms, layout)
+    return result
+
+
+def _alike(
+    rows: State,  # (kinds, 2^qubits)
+    counts: NDArray[np.int64],  # (kinds,)
+    layout: Layout,
+) -> Iterator[tuple[NDArray[np.int64], int, torch.Tensor, list[ZStrings]]]:
+    """Rows that are measured equally often, their number, and the distribution of what is read.
+
+    The string of a copy is a register of its own, drawn with the others; its size a power of two.
+    """
+    forms = [diagonalise([string], qubits=layout.qubits) for _, string in layout.observable]
+    width = (len(forms) - 1).bit_length()
+    for count in np.unique(counts).tolist():
         most = max(1, min(_JOINT_AT_ONCE >> (width + layout.qubits), _DRAWN_AT_ONCE // count))
         alike = np.flatnonzero(counts == count)
         for part in (alike[k : k + most] for k in range(0, len(alike), most)):
             joint = np.zeros((len(part), 2**width, rows.shape[1]))
             for place, (form, share) in enumerate(zip(forms, layout.shares, strict=True)):
                 joint[:, place] = share * np.abs(form.turned(rows[part])) ** 2
-            shares = torch.from_numpy(joint.reshape(len(part), -1))
-            for repetition in range(repetitions):
-                strings = draw(shares, shots=int(count), generator=generator).numpy()
-                result[repetition, part] = _positive(strings, forms, signs)
-    return result.reshape(repetitions, -1, 2).swapaxes(1, 2)
+            yield part, count, torch.from_numpy(joint.reshape(len(part), -1)), forms
 
 
 def _positive(
     strings: NDArray[np.uint8],  # (circuits, shots, width + qubits)
     forms: list[ZStrings],
-    signs: list[float],
+    layout: Layout,
 ) -> NDArray[np.int64]:  # (circuits,)
     width = (len(forms) - 1).bit_length()
     chosen = strings[:, :, :width] @ (1 << np.arange(width - 1, -1, -1))
     flat = strings[:, :, width:].reshape(-1, strings.shape[2] - width)
     positive = np.zeros(chosen.shape, dtype=bool)
-    for place, (form, sign) in enumerate(zip(forms, signs, strict=True)):
+    for place, (form, (weight, _)) in enumerate(zip(forms, layout.observable, strict=True)):
         outcomes = form.outcomes(flat)[:, 0].reshape(chosen.shape)
-        positive |= (chosen == place) & (sign * outcomes > 0)
+        positive |= (chosen == place) & (weight * outcomes > 0)
     counts: NDArray[np.int64] = positive.sum(1)
     return counts
 
 
-def _differences(
+def circuits_of(layout: Layout) -> list[str]:
+    """Whose gate each term belongs to, in the order of the shifted circuits, two a term."""
+    return [block.party for block in layout.blocks for _ in block.terms]
+
+
+def differences(
     ones: NDArray[np.int64],  # (repetitions, 2, terms of the party)
     layout: Layout,
     copies: tuple[int, ...],
@@ -137,8 +172,7 @@ def _differences(
     party: str,
 ) -> Real:  # (2, repetitions, parameters)
     """A party's part of the derivatives and of their variances, from the counts of outcomes 1."""
-    owners = [block.party for block in layout.blocks for _ in block.terms]
-    own = [place for place, owner in enumerate(owners) if owner == party]
+    own = [place for place, owner in enumerate(circuits_of(layout)) if owner == party]
     result = np.zeros((2, len(ones), layout.parameters))
     for column, place in enumerate(own):
         term, count = layout.terms[place], copies[place]

@@ -16,9 +16,11 @@ from tnqml.errors import InputError
 from tnqml.protocols.instances import LinearInstance, Real, SubspaceInstance
 from tnqml.protocols.ledger import check_count
 from tnqml.protocols.one_way import one_way
+from tnqml.protocols.streams import stream
 from tnqml.protocols.trials import Answer
 
 MOST_BITS = 52
+_ROWS, _COIN = 0, 1  # streams of one seed, from which the instance may be drawn too
 
 Codes = NDArray[np.int64]
 
@@ -239,14 +241,14 @@ def linear_by_vector(instance: LinearInstance, *, bits: int, processes: bool = F
 def majority(ones: int, count: int, *, seed: int) -> int:
     """1 where more than half of the votes are ones, -1 where fewer; a seeded coin at a tie."""
     if 2 * ones == count:
-        return int(np.random.default_rng((seed, 1)).choice((1, -1)))
+        return int(stream(seed, _COIN).choice((1, -1)))
     return _sign(2 * ones - count)
 
 
 def _rows(numbers: int, size: int, *, seed: int) -> Real:  # (numbers, size)
     """The shared Gaussian rows, which each party draws for itself."""
     check_count(numbers, "the number of projections")
-    return np.random.default_rng(seed).standard_normal((numbers, size))
+    return stream(seed, _ROWS).standard_normal((numbers, size))
 
 
 def _side(basis: Real, vector: Real) -> int:

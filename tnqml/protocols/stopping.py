@@ -8,9 +8,10 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tnqml.errors import InputError
 from tnqml.protocols.ledger import check_count
@@ -98,6 +99,51 @@ def running_interval(ones: int, count: int, *, failure: float) -> tuple[float, f
     return (edge(0.0) if ones else 0.0), (edge(1.0) if zeros else 1.0)
 
 
+@dataclass(frozen=True)
+class Tally:
+    """Outcomes so far, each as its share: its place from 0 to 1 between the ends of its range.
+
+    Attributes:
+        count: how many outcomes there are.
+        ones: how many of them are 1; of those in between, each is taken for 1 with its share as
+            the probability, and for 0 otherwise, which leaves a two-valued outcome of equal mean.
+        total: the sum of the shares.
+        squares: the sum of their squares.
+    """
+
+    count: int = 0
+    ones: int = 0
+    total: float = 0.0
+    squares: float = 0.0
+
+    @classmethod
+    def of(
+        cls,
+        shares: NDArray[np.float64],  # (outcomes,)
+        *,
+        generator: np.random.Generator,
+    ) -> Self:
+        """The tally of these outcomes; no coin is drawn where all are 0 or 1."""
+        between = shares[(shares > 0) & (shares < 1)]
+        ones = int((shares == 1).sum())
+        if len(between):
+            ones += int((generator.random(len(between)) < between).sum())
+        return cls(len(shares), ones, float(shares.sum()), float(shares @ shares))
+
+    @property
+    def mean(self) -> float:
+        """The mean share."""
+        return self.total / self.count
+
+    def __add__(self, other: "Tally") -> "Tally":
+        return Tally(
+            self.count + other.count,
+            self.ones + other.ones,
+            self.total + other.total,
+            self.squares + other.squares,
+        )
+
+
 class Goal(Protocol):
     """Says how many copies to take, from the outcomes so far."""
 
@@ -105,16 +151,19 @@ class Goal(Protocol):
     def most(self) -> int:
         """Copies that are never passed."""
 
-    def wanted(self, ones: int, count: int) -> int:
-        """How many copies to take next, after `count` of them gave so many 1; 0 to stop."""
+    def wanted(self, seen: Tally) -> int:
+        """How many copies to take next, after these outcomes; 0 to stop."""
 
-    def interval(self, ones: int, count: int) -> tuple[float, float]:
-        """The interval of the mean after the last."""
+    def estimate(self, seen: Tally) -> float:
+        """The estimate of the mean share after the last, for which the promise holds."""
+
+    def interval(self, seen: Tally) -> tuple[float, float]:
+        """The interval of the mean share after the last."""
 
 
 @dataclass(frozen=True)
 class Fixed:
-    """A goal that takes so many copies, whatever comes out.
+    """A goal that takes so many copies of two-valued outcomes, whatever comes out.
 
     Args:
         most: copies, at least 1.
@@ -128,13 +177,17 @@ class Fixed:
         check_count(self.most, "shots")
         check_probability(self.failure, "failure")
 
-    def wanted(self, ones: int, count: int) -> int:  # noqa: ARG002 - as every goal
+    def wanted(self, seen: Tally) -> int:
         """The copies that are missing."""
-        return self.most - count
+        return self.most - seen.count
 
-    def interval(self, ones: int, count: int) -> tuple[float, float]:
+    def estimate(self, seen: Tally) -> float:
+        """The share of 1."""
+        return seen.ones / seen.count
+
+    def interval(self, seen: Tally) -> tuple[float, float]:
         """The exact interval of the mean."""
-        return mean_interval(ones, count, failure=self.failure)
+        return mean_interval(seen.ones, seen.count, failure=self.failure)
 
 
 @dataclass(frozen=True)
@@ -170,16 +223,21 @@ class Stopping:
         """Copies after which it always stops."""
         return _first(lambda count: _widest(count, failure=self.failure / 2) <= self.error)
 
-    def interval(self, ones: int, count: int) -> tuple[float, float]:
-        """The interval of the mean after `count` outcomes of which `ones` were 1."""
-        interval = mean_interval if count >= self.most else running_interval
-        return interval(ones, count, failure=self.failure / 2)
+    def estimate(self, seen: Tally) -> float:
+        """The share of 1."""
+        return seen.ones / seen.count
 
-    def wanted(self, ones: int, count: int) -> int:
+    def interval(self, seen: Tally) -> tuple[float, float]:
+        """The interval of the mean after these outcomes."""
+        interval = mean_interval if seen.count >= self.most else running_interval
+        return interval(seen.ones, seen.count, failure=self.failure / 2)
+
+    def wanted(self, seen: Tally) -> int:
         """How many copies to take next; 0 to stop.
 
         Part of what would be enough if the mean stayed as it is, so that little is taken in vain.
         """
+        ones, count = seen.ones, seen.count
         if not count:
             return min(self.least, self.most)
         if count >= self.most or self._misses(ones, count) <= self.error:

@@ -4,7 +4,7 @@ No party is simulated: the measured qubits of each term are drawn jointly from t
 distribution, and the ledger is that of the messages which the gates' labels imply.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -15,8 +15,11 @@ from tnqml.circuit import Circuit, Message
 from tnqml.model import DistributedModel, LightCone
 from tnqml.observables import String
 from tnqml.protocols.ledger import Entry, Ledger, check_count
-from tnqml.protocols.readout import Readout, basis_gates
-from tnqml.protocols.stopping import Goal
+from tnqml.protocols.readout import Group, Readout, basis_gates
+from tnqml.protocols.stopping import Goal, Tally
+from tnqml.protocols.streams import stream
+
+_OUTCOMES = 0  # a stream of one seed
 
 
 def ledger_of(circuit: Circuit, copies: int, *, cone: LightCone | None = None) -> Ledger:
@@ -72,8 +75,8 @@ def infer_by_engine(
     goal: Goal,
     seed: int,
     request_bits: int,
-) -> tuple[int, int, Ledger]:
-    """Ones and copies, as the last party counts them, and the ledger.
+) -> tuple[Tally, Ledger]:
+    """The outcomes, as the last party counts them, and the ledger.
 
     Args:
         model: of any width.
@@ -83,28 +86,26 @@ def infer_by_engine(
         seed: of terms and outcomes.
         request_bits: of a request for more copies; 0 where nobody asks.
     """
-    generator = np.random.default_rng(seed)
+    generator = stream(seed, _OUTCOMES)
     distributions: dict[int, Tensor] = {}
     owners = _owners(model.circuit)
     collector = _collector(model.circuit, readout, owners)
-    ledger, ones, count = Ledger(), 0, 0
-    while wanted := goal.wanted(ones, count):
+    ledger, seen = Ledger(), Tally()
+    while wanted := goal.wanted(seen):
         drawn, counts = np.unique(readout.drawn(wanted, generator=generator), return_counts=True)
         ledger += ledger_of(model.circuit, wanted)
         answers: list[Entry] = []
-        for term, shots in zip(drawn.tolist(), counts.tolist(), strict=True):
-            string = readout.terms[term][1]
-            if term not in distributions:
-                distributions[term] = _distribution(model, features, string)
+        for index, shots in zip(drawn.tolist(), counts.tolist(), strict=True):
+            group = readout.groups[index]
+            if index not in distributions:
+                distributions[index] = _distribution(model, features, group.string)
             own = torch.Generator().manual_seed(int(generator.integers(2**63)))
-            bits = sampling.draw(distributions[term], shots=shots, generator=own)[0].numpy()
-            ones += readout.ones(term, bits)
+            bits = sampling.draw(distributions[index], shots=shots, generator=own)[0].numpy()
+            seen += Tally.of(group.shares(bits), generator=generator)
             answers += [
-                Entry(1, owner, collector, "bit", 1, copies=shots, purpose="outcome")
-                for owner in dict.fromkeys(owners.get(qubit, collector) for qubit, _ in string)
-                if owner != collector
+                Entry(1, owner, collector, "bit", size, copies=shots, purpose="outcome")
+                for owner, size in _sizes(group, owners, collector).items()
             ]
-        count += wanted
         ledger += Ledger(answers)
         if request_bits:
             others = [party for party in model.circuit.parties if party != collector]
@@ -112,7 +113,7 @@ def infer_by_engine(
                 Entry(1, collector, other, "bit", request_bits, purpose="request")
                 for other in others
             )
-    return ones, count, ledger
+    return seen, ledger
 
 
 def _distribution(model: DistributedModel, features: Tensor, string: String) -> Tensor:
@@ -132,6 +133,19 @@ def _distribution(model: DistributedModel, features: Tensor, string: String) -> 
             qubits=[qubit for qubit, _ in string],
             memory=model.memory,
         ).cpu()
+
+
+def _sizes(group: Group, owners: Mapping[int, str], collector: str) -> dict[str, int]:
+    """Bits that each other party sends for a copy: its outcomes, or the parities that are asked."""
+    parties = dict.fromkeys(owners.get(qubit, collector) for qubit, _ in group.string)
+    sizes = {}
+    for party in parties:
+        if party == collector:
+            continue
+        held = {qubit for qubit, _ in group.string if owners.get(qubit, collector) == party}
+        asked = {frozenset(held.intersection(q for q, _ in string)) for _, string in group.terms}
+        sizes[party] = min(len(held), len(asked - {frozenset()}))
+    return sizes
 
 
 def _owners(circuit: Circuit) -> dict[int, str]:
