@@ -58,13 +58,15 @@ def measure() -> Machine:
         source = torch.zeros(2**22)
         target = torch.empty_like(source)
         bandwidth = 2 * source.nbytes / _least_seconds(lambda: target.copy_(source), 7)
-    small, _ = _passes(axes=3, gate=1, gates=40, batch=1)
-    large, moved = _passes(axes=7, gate=3, gates=6, batch=32)
-    step = _least_seconds(small, 15) / (3 * 40)
+    with torch.inference_mode(mode=False), torch.enable_grad():  # wherever it is first asked for
+        small, _ = _passes(axes=3, gate=1, gates=40, batch=1)
+        large, moved = _passes(axes=7, gate=3, gates=6, batch=32)
+        step = _least_seconds(small, 15) / (3 * 40)
+        large_seconds = _least_seconds(large, 5)
     return Machine(
         flops=flops,
         bandwidth=bandwidth,
-        step_bandwidth=3 * moved / (_least_seconds(large, 5) - 3 * 6 * step),
+        step_bandwidth=3 * moved / max(large_seconds - 3 * 6 * step, 1e-9),
         step_seconds=step,
         memory=int(0.7 * _memory_limit()),
         name=_name(),

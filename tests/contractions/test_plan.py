@@ -253,10 +253,13 @@ def test_this_machine_is_measured_once_and_kept(cache_home):
     assert stored["flops"] == dict(machine.flops)
 
 
-def test_a_measured_machine_is_plausible():
-    machine = measure()
+@pytest.mark.parametrize("mode", [torch.enable_grad, torch.no_grad, torch.inference_mode])
+def test_a_measured_machine_is_plausible(mode):
+    with mode():
+        machine = measure()
     assert machine.memory > 2**20
     assert 1e8 < machine.bandwidth < 1e13
+    assert 1e7 < machine.step_bandwidth < 1e13
     assert 1e-8 < machine.step_seconds < 1e-2
     assert set(machine.flops) == {"float32", "float64", "complex64", "complex128"}
     assert all(1e8 < rate < 1e15 for rate in machine.flops.values())
