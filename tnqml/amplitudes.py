@@ -62,12 +62,21 @@ def overlaps(
         one = statevector.run(circuit, parameters, features)
         two = statevector.run(circuit, parameters, others)
         return _scaled((one.conj() * two).sum(1))
+    network = overlap_network(circuit)
+    task = _task(parameters, features, selected=False, memory=memory)
+    return _first(network.run(parameters, torch.cat([others, features], 1), task=task))
+
+
+def overlap_network(circuit: Circuit) -> ConeNetwork:
+    """The network whose value is one overlap: the circuit, then its inverse.
+
+    Its inputs, 2 features in a row, are those of the state on the right, then those of the state
+    on the left. Gates after the last upload on their qubits cancel and are left out.
+    """
     gates = _up_to_uploads(circuit)
     back = [gate.dagger().shifted(features=circuit.features) for gate in reversed(gates)]
     closed = dict.fromkeys(range(circuit.qubits), CLOSED)
-    network = ConeNetwork([canonical(gates + back, closed)], picture="ket")
-    task = _task(parameters, features, selected=False, memory=memory)
-    return _first(network.run(parameters, torch.cat([others, features], 1), task=task))
+    return ConeNetwork([canonical(gates + back, closed)], picture="ket")
 
 
 def _use_state(circuit: Circuit, features: Tensor, memory: int | None) -> bool:

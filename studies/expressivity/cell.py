@@ -18,6 +18,8 @@ _READ = {
     ("measures", "brickwork"): ("qubits", "draws"),
     ("mirror", "haar"): ("qubits", "draws"),
     ("regression", "brickwork"): ("qubits", "draws"),
+    ("regression", "reuploading"): ("qubits", "draws"),
+    ("forecast", "digits"): ("frequencies",),
 }
 """By task and model the fields that it reads beside the depth and the seed."""
 
@@ -33,24 +35,26 @@ class Cell:
     Tasks: `dimension` of the function span, or rank on real images; `spectrum`: effective number of
     Fourier features and feature orders; `pixels`: Sobol indices; `measures`: expressibility,
     entanglement, gradients, Fisher information and kernel; `mirror`: random features that a
-    classical surrogate needs; `regression` on planted interactions of order 1 to 5.
+    classical surrogate needs; `regression` on planted interactions of order 1 to 5; `forecast`:
+    what the orders of the spectrum are predicted to cost, and took where that is little.
 
     Models: `scalar`: functions of one number by dense Haar blocks around uploads; `digits`:
     64-qubit brickwork with Z on every qubit, a pixel a qubit; `haar`, `brickwork` and `all-to-all`:
     a feature a qubit, uploaded again in each layer, and between the layers blocks that show
-    every upload to the output (`brickwork` in `measures` and `regression`: plain layers);
+    every upload to the output (`brickwork` in `measures` and `regression`: plain layers, in
+    `regression` behind a single upload); `reuploading`: the same with the upload in every layer;
     `linear`, `linear-scalar` and `linear-digits`: the controls.
     """
 
     task: str = field(
         default="dimension",
-        metadata={"help": "dimension, spectrum, pixels, measures, mirror or regression"},
+        metadata={"help": "dimension, spectrum, pixels, measures, mirror, regression or forecast"},
     )
     model: str = field(
         default="scalar",
         metadata={
-            "help": "scalar, haar, brickwork, all-to-all, digits, or the controls linear, "
-            "linear-scalar, linear-digits"
+            "help": "scalar, haar, brickwork, reuploading, all-to-all, digits, or the controls "
+            "linear, linear-scalar, linear-digits"
         },
     )
     qubits: int = field(default=1, metadata={"help": "qubits of all models but the digits'"})

@@ -1,6 +1,14 @@
 """The rows of any cell."""
 
-from studies.expressivity import dimension, measures, mirror, pixels, regression, spectrum
+from studies.expressivity import (
+    dimension,
+    forecast,
+    measures,
+    mirror,
+    pixels,
+    regression,
+    spectrum,
+)
 from studies.expressivity.cell import Cell
 from studies.study import Row
 
@@ -14,5 +22,6 @@ def measure(cell: Cell) -> list[Row]:
         "measures": measures.measure,
         "mirror": mirror.measure,
         "regression": regression.measure,
+        "forecast": forecast.measure,
     }
     return tasks[cell.task](cell)

@@ -33,10 +33,9 @@ def draw_states(ax: "Axes", frame: "DataFrame") -> None:
     ax.axhline(haar, color="0.5", linestyle=":", marker="", linewidth=1)
     ax.annotate(
         "Haar states (Page)",
-        (rows["layers"].max(), haar),
+        (rows["layers"].min(), haar),
         textcoords="offset points",
         xytext=(0, -10),
-        ha="right",
         fontsize=8,
     )
     ax.set(xlabel=_DEPTH, ylabel="nats or ebits")
@@ -54,7 +53,16 @@ def draw_counts(ax: "Axes", frame: "DataFrame") -> None:
     _draw(ax, rows, "kernel_effective", label="effective rank of the kernel")
     parameters = rows.groupby("layers")["parameters"].max()
     most = 4.0 ** rows["qubits"].iloc[0]
-    ax.plot(parameters.index, parameters, color="0.6", marker="", linestyle="-", label="parameters")
+    ax.plot(  # behind the rank, which it may equal
+        parameters.index,
+        parameters,
+        color="0.75",
+        linewidth=5,
+        marker="",
+        linestyle="-",
+        label="parameters",
+        zorder=1,
+    )
     ax.axhline(most, color="0.6", marker="", linestyle=":", label="$4^n$, the most for the kernel")
     ax.set(xlabel=_DEPTH, ylabel="count", yscale="log")
     _finish(ax, rows)
@@ -106,8 +114,11 @@ def _draw(ax: "Axes", rows: "DataFrame", name: str, *, label: str) -> None:
 def _finish(ax: "Axes", rows: "DataFrame") -> None:
     cones = rows[rows["qubits"] == rows["qubits"].max()].groupby("layers")["cone_uploads"].max()
     ax.set_xticks(list(cones.index), [f"{depth}\n({cone:.0f})" for depth, cone in cones.items()])
+    widest = f"$n$ = {rows['qubits'].max()}"
     ax.set_title(
-        f"$n$ = {rows['qubits'].max()}; in brackets: most uploads in the cone of $Z$",
+        f"in brackets: most uploads in the cone of $Z$ at {widest}"
+        if rows["qubits"].nunique() > 1
+        else f"{widest}; in brackets: most uploads in the cone of $Z$",
         fontsize=9,
     )
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.24), ncols=2, fontsize=8)

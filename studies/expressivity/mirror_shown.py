@@ -32,7 +32,7 @@ def draw_mirror(ax: "Axes", frame: "DataFrame") -> None:
         ax.plot(every.index, every, color=colour, marker="", linestyle=":", linewidth=1)
         for depth, count in own.groupby("layers")["cone_uploads"].first().items():
             ax.annotate(
-                f"{count}",
+                f"{count:.0f}",
                 (depth, points.loc[depth, "value"]),
                 textcoords="offset points",
                 xytext=(6, -9),

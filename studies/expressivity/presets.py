@@ -17,15 +17,19 @@ def quick() -> list[Cell]:
         *grid(Cell, {"task": ["pixels"], "model": ["digits"], "layers": [1, 2]}),
         *_measures(qubits=[3], layers=[1, 2, 4], draws=200, seeds=1),
         *_mirrors({1: 4}, draws=4000, seeds=3),
-        *_regressions(qubits=3, layers=[1, 2], draws=1, seeds=2),
+        *_forecasts(layers=[1, 2, 3]),
+        *_regressions("brickwork", qubits=3, layers=[1, 2], draws=2, seeds=2),
     ]
 
 
 def full() -> list[Cell]:
-    """Dimensions up to 729, all digits to depth 4; more depth, width and seeds of everything."""
+    """Dimensions up to 729, all digits to depth 3; more depth, width and seeds of everything.
+
+    At depth 3 the rank on the digits has reached the number of images; more depth shows no more.
+    """
     return [
         *_families(729),
-        *_on_digits(layers=[1, 2, 3, 4], images=1797, draws=40, seeds=3),
+        *_on_digits(layers=[1, 2, 3], images=1797, draws=40, seeds=3),
         *_spectra({2: 8, 3: 6, 4: 5}, narrow=3, seeds=12, draws=1000),
         *_wide(layers=[1, 2, 3], draws=1000, seeds=3),
         *grid(
@@ -34,8 +38,9 @@ def full() -> list[Cell]:
         ),
         *_measures(qubits=[3, 4], layers=[1, 2, 3, 4, 6, 8], draws=400, seeds=3),
         *_mirrors({1: 6, 2: 3}, draws=20_000, seeds=5),
-        *_regressions(qubits=3, layers=[1, 2, 3, 4], draws=6, seeds=4),
-        *_regressions(qubits=5, layers=[1, 2, 3, 4, 5], draws=3, seeds=3),
+        *_forecasts(layers=[1, 2, 3, 4, 5]),
+        *_regressions("brickwork", qubits=5, layers=[1, 2, 3], draws=3, seeds=5),
+        *_regressions("reuploading", qubits=5, layers=[1, 2, 3], draws=2, seeds=3),
     ]
 
 
@@ -79,8 +84,8 @@ def _on_digits(*, layers: Sequence[int], images: int, draws: int, seeds: int) ->
 def _spectra(depths: Mapping[int, int], *, narrow: int, seeds: int, draws: int) -> list[Cell]:
     """Full cones: for each width all depths up to one; every ansatz, encoding and the control.
 
-    The other ansaetze and encodings go up to the width `narrow`, equal and exponential lambda
-    there alone.
+    Equal lambda and the control from the width `narrow` on; exponential lambda, with as many terms
+    as independent ones, and the other ansaetze there alone.
     """
     cells = []
     for qubits, deepest in depths.items():
@@ -92,11 +97,11 @@ def _spectra(depths: Mapping[int, int], *, narrow: int, seeds: int, draws: int) 
             "seed": range(seeds),
         }
         cells += grid(Cell, here | {"model": ["haar"]})
-        if qubits == narrow:
-            others = ["equal", "exponential"]
-            cells += grid(Cell, here | {"model": ["haar"], "frequencies": others})
+        if qubits >= narrow:
+            cells += grid(Cell, here | {"model": ["haar"], "frequencies": ["equal"]})
             cells += grid(Cell, here | {"model": ["linear"]})
-        if qubits == min(3, narrow):
+        if qubits == narrow:
+            cells += grid(Cell, here | {"model": ["haar"], "frequencies": ["exponential"]})
             cells += grid(Cell, here | {"model": ["brickwork", "all-to-all"]})
     return cells
 
@@ -150,12 +155,26 @@ def _mirrors(depths: Mapping[int, int], *, draws: int, seeds: int) -> list[Cell]
     ]
 
 
-def _regressions(*, qubits: int, layers: Sequence[int], draws: int, seeds: int) -> list[Cell]:
+def _forecasts(*, layers: Sequence[int]) -> list[Cell]:
+    return grid(
+        Cell,
+        {
+            "task": ["forecast"],
+            "model": ["digits"],
+            "frequencies": ["equal", "independent"],
+            "layers": layers,
+        },
+    )
+
+
+def _regressions(
+    model: str, *, qubits: int, layers: Sequence[int], draws: int, seeds: int
+) -> list[Cell]:
     return grid(
         Cell,
         {
             "task": ["regression"],
-            "model": ["brickwork"],
+            "model": [model],
             "qubits": [qubits],
             "layers": layers,
             "draws": [draws],

@@ -1,27 +1,29 @@
 """Regression on planted interactions of order 1 to 5, by models of a given depth."""
 
-import math
+import cmath
+import itertools
 import warnings
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from studies.expressivity.cell import Cell
+from studies.expressivity.fitting import best_fit
 from studies.study import Row
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-    from torch import Tensor
 
-    from tnqml import Circuit
+    from tnqml import Circuit, DistributedModel
+    from tnqml.expressivity import Term
+    from tnqml.spectrum import Table
 
     Array = NDArray[np.float64]
 
 ORDERS = (1, 2, 3, 4, 5)
 ROWS = 200
 _TEST_ROWS = 1000
-_STEPS = 40
-_RIDGE = 1e-3
-_SOLVED = 1e-3  # share of the variance; no further start is tried
+_SPECTRA = 2  # random parameters whose spectra are looked at
 _MOST_STARTS = 1000  # seeds of starts of two cells differ
 _NETWORK_STEPS = 500
 
@@ -29,34 +31,51 @@ _NETWORK_STEPS = 500
 def measure(cell: Cell) -> list[Row]:
     """A row for each interaction order: R^2 on new data of the model and its two controls.
 
-    The model: brickwork layers, Z on every qubit, a trained weight for each and a constant. The
-    controls read cosine and sine of every feature: a linear model, and a network with one hidden
-    layer and as many parameters as the model, to within half a hidden unit. Model and network start
-    equally often, the best start on the training data counts.
+    The model: brickwork layers (`circuit`), Z on every qubit, a trained weight for each and a
+    constant. The controls read cosine and sine of every feature: a linear model, and a network with
+    one hidden layer and as many parameters as the model, to within half a hidden unit. Model and
+    network start equally often, the best start on the training data counts.
     """
     import torch
 
-    from tnqml import DistributedModel, Z, ansatz
+    from tnqml import DistributedModel, Z
     from tnqml.expressivity import planted
 
-    circuit = ansatz.brickwork(cell.qubits, layers=cell.layers)
+    drawn = circuit(cell)
     outputs = [Z(qubit) for qubit in range(cell.qubits)]
-    cones = DistributedModel(circuit, outputs).light_cones()
-    parameters = circuit.parameters + cell.qubits + 1
+
+    def starts() -> list[DistributedModel]:
+        return [
+            DistributedModel(
+                drawn, outputs, dtype=torch.float64, seed=_MOST_STARTS * cell.seed + start
+            )
+            for start in range(cell.draws)
+        ]
+
+    cones = starts()[0].light_cones()
+    parameters = drawn.parameters + cell.qubits + 1
     units = hidden_units(parameters, inputs=2 * cell.qubits)
+    inside = held(starts()[:_SPECTRA])
     found: list[Row] = []
     for order in (order for order in ORDERS if order <= cell.qubits):
         target = planted(cell.qubits, {order: 1}, seed=cell.seed)
         x, y = target.data(ROWS + _TEST_ROWS, generator=torch.Generator().manual_seed(cell.seed))
         read, values = torch.cat([x.cos(), x.sin()], 1).numpy(), y.numpy()
+        fit = best_fit(starts(), x, y, rows=ROWS)
         found.append(
             {
                 "order": order,
-                "r2": _train(circuit, x, y, starts=cell.draws, seed=cell.seed),
+                "r2": fit.test,
+                "r2_train": fit.train,
+                "starts": fit.starts,
                 "r2_linear": _linear(read, values),
                 "r2_network": _network(
                     read, values, units=units, starts=cell.draws, seed=cell.seed
                 ),
+                "term_share": inside.share(target.terms[0]),
+                "order_share": float(inside.orders[order - 1])
+                if order <= len(inside.orders)
+                else 0.0,
                 "parameters": parameters,
                 "network_parameters": units * (2 * cell.qubits + 2) + 1,
                 "cone_uploads": max(cone.uploads for cone in cones),
@@ -76,66 +95,73 @@ def hidden_units(parameters: int, *, inputs: int) -> int:
     return max(1, round((parameters - 1) / (inputs + 2)))
 
 
-def _train(
-    circuit: "Circuit",
-    x: "Tensor",  # (rows, features), the training data first
-    y: "Tensor",  # (rows,)
-    *,
-    starts: int,
-    seed: int,
-) -> float:
-    """R^2 on new data of the best of several starts by training error.
+def circuit(cell: Cell) -> "Circuit":
+    """Brickwork whose features turn by RY and whose layers end with a rotation.
 
-    L-BFGS on the circuit's parameters, the readout being solved for at each of them (variable
-    projection: Golub, Pereyra 1973).
+    The turn by a parameter that follows a feature sets its phase, and the one behind the last CZ
+    lets an output see both sides of it. Without them, as in the two-party brickwork of the other
+    tasks, products such as cos x_3 cos x_4 are in the spectrum at no depth.
     """
-    import torch
+    from tnqml import ansatz
 
-    from tnqml import DistributedModel, Z
+    return ansatz.brickwork(
+        cell.qubits,
+        layers=cell.layers,
+        uploads=1 if cell.model == "brickwork" else cell.layers,
+        parties=("alice", "bob", "charlie"),
+        encoding="angle",
+        start="zero",
+    )
 
-    outputs = [Z(qubit) for qubit in range(circuit.qubits)]
-    wanted = y[:ROWS]
 
-    def columns(model: "DistributedModel", points: "Tensor") -> "Tensor":
-        return torch.cat([model(points), points.new_ones(len(points), 1)], 1)
+@dataclass(frozen=True)
+class Held:
+    """What the spectra of a circuit at random parameters hold.
 
-    def readout(design: "Tensor") -> "Tensor":
-        penalty = _RIDGE * torch.eye(design.shape[1], dtype=design.dtype)
-        solution: Tensor = torch.linalg.solve(design.T @ design + penalty, design.T @ wanted)
-        return solution
+    Attributes:
+        tables: (parameters, outputs): all coefficients, and the variance of the output.
+        orders: (orders,): the largest share of the variance that any output has at each order.
+    """
 
-    def loss(model: "DistributedModel") -> "Tensor":
-        design = columns(model, x[:ROWS])
-        return (design @ readout(design) - wanted).square().mean()
+    tables: "tuple[tuple[Table, float], ...]"
+    orders: "Array"
 
-    best, score = math.inf, math.nan
-    for start in range(starts):
-        model = DistributedModel(
-            circuit, outputs, dtype=torch.float64, seed=_MOST_STARTS * seed + start
-        )
-        optimiser = torch.optim.LBFGS(
-            model.parameters(), max_iter=_STEPS, line_search_fn="strong_wolfe"
-        )
+    def share(self, term: "Term") -> float:
+        """The largest share of an output's variance that is in the term; 0 if none holds it."""
+        shares = [
+            _inner(table, term) ** 2 / variance for table, variance in self.tables if variance > 0
+        ]
+        return float(max(shares, default=0.0)) / term.weight**2
 
-        def closure(
-            model: "DistributedModel" = model, optimiser: torch.optim.LBFGS = optimiser
-        ) -> float:
-            optimiser.zero_grad()
-            value = loss(model)
-            value.backward()  # type: ignore[no-untyped-call]
-            return float(value.detach())
 
-        with torch.enable_grad():
-            optimiser.step(closure)  # type: ignore[no-untyped-call]
-        with torch.no_grad():
-            reached = float(loss(model))
-            if reached < best:
-                predicted = columns(model, x[ROWS:]) @ readout(columns(model, x[:ROWS]))
-                error = (predicted - y[ROWS:]).square().mean() / y[ROWS:].var(correction=0)
-                best, score = reached, 1 - float(error)
-        if best < _SOLVED * float(wanted.var()):
-            break
-    return score
+def held(models: "list[DistributedModel]") -> Held:
+    """The spectra of all outputs of the models."""
+    import numpy as np
+
+    from tnqml import spectrum
+
+    tables, orders = [], []
+    for model in models:
+        profile = spectrum.feature_orders(model)
+        orders.append(np.nan_to_num(profile.shares).max(0))
+        tables += [
+            (spectrum.coefficients(model, output), float(profile.variance[output]))
+            for output in range(len(model.observables))
+        ]
+    return Held(tuple(tables), np.max(orders, 0))
+
+
+def _inner(table: "Table", term: "Term") -> float:
+    """The mean of output times term over independent uniform phases, from the coefficients."""
+    known = {axis.feature: axis for axis in table.axes}
+    if not set(term.features) <= set(known):
+        return 0.0
+    total = 0j
+    for signs in itertools.product((1, -1), repeat=len(term.features)):
+        place = {known[k].name: sign for k, sign in zip(term.features, signs, strict=True)}
+        turn = sum(sign * phase for sign, phase in zip(signs, term.phases, strict=True))
+        total += table.at(place) * cmath.exp(1j * turn)
+    return term.weight * 2 ** (-len(term.features) / 2) * total.real
 
 
 def _linear(

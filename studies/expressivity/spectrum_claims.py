@@ -150,23 +150,27 @@ def _linear(rows: "DataFrame") -> list[Claim]:
     linear = rows[rows["model"] == "linear"]
     if linear.empty:
         return []
-    slope = mean_interval(slopes(linear, "entropy"))
     spread = float((linear["mean_order"] - 1).abs().max())
-    most = float((linear["effective"] / (2 * linear["qubits"] + 1)).max())
-    return [
+    found = [
         Claim(
             text="linear model: order 1 at every depth",
             expected="mean order 1",
             measured=f"1 to {spread:.1g}",
             holds=spread < _FLAT,
-        ),
-        Claim(
-            text="linear model: effective features flat in L",
-            expected="slope of the logarithm 0 within its interval; at most 2n + 1 features",
-            measured=f"slope {slope}; {_points(linear, 'effective')}; {most:.2f} of the most",
-            holds=bool(slope.low <= 0 <= slope.high and most <= 1),
-        ),
+        )
     ]
+    for qubits, own in linear.groupby("qubits"):
+        slope = mean_interval(slopes(own, "entropy"))
+        most = float((own["effective"] / (2 * own["qubits"] + 1)).max())
+        found.append(
+            Claim(
+                text=f"linear model, n = {qubits}: effective features flat in L",
+                expected="slope of the logarithm 0 within its interval; at most 2n + 1 features",
+                measured=f"slope {slope}; {_points(own, 'effective')}; {most:.2f} of the most",
+                holds=bool(slope.low <= 0 <= slope.high and most <= 1),
+            )
+        )
+    return found
 
 
 def _wide(rows: "DataFrame") -> list[Claim]:

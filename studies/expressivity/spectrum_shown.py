@@ -54,7 +54,8 @@ def draw_encodings(ax: "Axes", frame: "DataFrame") -> None:
     if rows["frequencies"].nunique() < 2:
         say_empty(ax)
         return
-    qubits = int(rows.loc[rows["frequencies"] == "equal", "qubits"].max())
+    kinds = rows.groupby("qubits")["frequencies"].nunique()
+    qubits = int(kinds[kinds == kinds.max()].index.max())
     rows = rows[rows["qubits"] == qubits]
     shifts = {"independent": -0.06, "exponential": 0.06, "equal": 0.0}
     for kind, shift in shifts.items():
@@ -110,8 +111,9 @@ def draw_orders(ax: "Axes", frame: "DataFrame") -> None:
         say_empty(ax)
         return
     haar = haar[haar["qubits"] == max(widths)]
+    linear = rows[rows["model"] == "linear"]
     groups = [
-        ("linear\nmodel", rows[rows["model"] == "linear"]),
+        ("linear\nmodel", linear[linear["qubits"] == max(widths)]),
         (r"Haar, equal $\lambda$", haar[haar["frequencies"] == "equal"]),
         (r"Haar, independent $\lambda$", haar[haar["frequencies"] == "independent"]),
     ]

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from studies.expressivity import (
     dimension_shown,
+    forecast_shown,
     measures_shown,
     mirror_shown,
     pixels_shown,
@@ -25,6 +26,7 @@ def claims(frame: "DataFrame") -> list[Claim]:
     return [
         *dimension_shown.claims(frame),
         *spectrum_claims.claims(frame),
+        *forecast_shown.claims(frame),
         *pixels_shown.claims(frame),
         *measures_shown.claims(frame),
         *mirror_shown.claims(frame),
@@ -35,7 +37,7 @@ def claims(frame: "DataFrame") -> list[Claim]:
 STUDY = Study(
     name="expressivity",
     where=f"{__name__}:STUDY",
-    version=2,
+    version=3,
     summary="dimension, spectrum and what models of a depth can fit, against depth",
     cell=Cell,
     presets={"quick": quick, "full": full},
@@ -55,6 +57,7 @@ STUDY = Study(
         "gradients": measures_shown.draw_gradients,
         "mirror": mirror_shown.draw_mirror,
         "regression": regression_shown.draw_regression,
+        "reuploads": regression_shown.draw_reuploads,
         "network": regression_shown.draw_network,
     },
     claims=claims,

@@ -10,11 +10,14 @@ import torch
 
 from studies import digits, expressivity
 from studies.errors import CellError
+from studies.expressivity import forecast_shown, regression
 from studies.expressivity.families import full_cone, linear
+from studies.expressivity.fitting import best_fit
 from studies.expressivity.regression import hidden_units
 from studies.expressivity.spectrum import digits_model, haar_entropy, haar_mean_order
 from studies.expressivity.statistics import over_seeds, slopes
-from tnqml import spectrum
+from tnqml import DistributedModel, Z, spectrum
+from tnqml.expressivity import planted
 
 
 def _row(**fields):
@@ -80,6 +83,7 @@ def test_presets_hold_valid_cells_of_every_task():
             "measures",
             "mirror",
             "regression",
+            "forecast",
         }
 
 
@@ -197,13 +201,82 @@ def test_mirror_of_one_upload_needs_its_one_frequency():
     assert row["needed"] == row["frequencies_in_all"] == 1
 
 
-def test_one_layer_fits_order_one_and_not_order_two():
+def test_one_layer_fits_all_orders_of_three_features_and_the_linear_model_just_one():
+    """Z on the middle qubit sees both sides: terms of order 1, 2 and 3 are in the spectrum."""
     cell = expressivity.Cell(task="regression", model="brickwork", qubits=3, draws=2)
-    first, second, _ = expressivity.measure(cell)
-    assert first["order"] == 1
-    assert first["r2"] > 0.99
-    assert first["r2_linear"] > 0.99
-    assert second["r2_linear"] < 0.1
+    rows = expressivity.measure(cell)
+    assert [row["order"] for row in rows] == [1, 2, 3]
+    for row in rows:
+        assert row["term_share"] > 1e-4
+        assert row["r2"] > 0.99
+        assert (row["r2_linear"] > 0.99) == (row["order"] == 1)
+        assert row["order_share"] >= row["term_share"]
+
+
+def test_what_a_spectrum_lacks_is_not_fitted():
+    """At L = 1 of 5 qubits no output has order 4 or 5."""
+    cell = expressivity.Cell(task="regression", model="brickwork", qubits=5, draws=1)
+    rows = expressivity.measure(cell)
+    for row in rows[3:]:
+        assert row["term_share"] < 1e-12
+        assert row["order_share"] < 1e-12
+        assert row["r2"] < 0.1
+        assert row["cone_features"] == 4
+
+
+@pytest.mark.parametrize("model", ["brickwork", "reuploading"])
+def test_share_of_a_term_is_its_mean_over_the_inputs(model):
+    """Against the mean of output times term on a grid that is exact for these frequencies."""
+    cell = expressivity.Cell(task="regression", model=model, qubits=3, layers=2)
+    drawn = regression.circuit(cell)
+    one = DistributedModel(drawn, [Z(qubit) for qubit in range(3)], dtype=torch.float64, seed=4)
+    grid = torch.arange(7, dtype=torch.float64) * 2 * torch.pi / 7
+    x = torch.cartesian_prod(grid, grid, grid)
+    with torch.no_grad():
+        values = one(x)
+    values = values - values.mean(0)
+    inside = regression.held([one])
+    for order in (1, 2, 3):
+        target = planted(3, {order: 1}, seed=order)
+        inner = (values * target.values(x)[:, None]).mean(0) ** 2
+        expected = (inner / (values**2).mean(0)).max()
+        assert inside.share(target.terms[0]) == pytest.approx(float(expected), abs=1e-12)
+
+
+def test_a_fit_recovers_a_model_of_the_same_circuit():
+    cell = expressivity.Cell(task="regression", model="brickwork", qubits=3, layers=1)
+    drawn = regression.circuit(cell)
+    outputs = [Z(qubit) for qubit in range(3)]
+    truth, *starts = (
+        DistributedModel(drawn, outputs, dtype=torch.float64, seed=seed) for seed in range(4)
+    )
+    x = 6 * torch.rand(300, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        y = truth(x) @ torch.tensor([0.5, -1.0, 0.7], dtype=torch.float64) + 0.3
+    fit = best_fit(starts, x, y, rows=200)
+    assert fit.train > 0.999
+    assert fit.test > 0.99
+
+
+def test_forecast_beside_what_was_taken():
+    row = _row(task="forecast", model="digits", layers=1, frequencies="equal")
+    assert row["fits"]
+    assert row["cone_uploads"] == 2
+    assert 0 < row["took_seconds"] < 60
+    assert row["predicted_bytes"] > 0
+    frame = pd.DataFrame(
+        [
+            {"task": "forecast", "frequencies": "equal", "layers": 2}
+            | {key: row[key] for key in row}
+            | {"took_seconds": seconds}
+            for seconds in (3.0, None)
+        ]
+    )
+    (claim,) = forecast_shown.claims(frame.iloc[:1])
+    assert claim.holds
+    (claim,) = forecast_shown.claims(frame.iloc[1:])
+    assert claim.holds is False
+    assert "not run" in claim.measured
 
 
 def test_hidden_units_match_the_parameters():

@@ -9,14 +9,15 @@ from random_circuits import random_circuit, random_observables
 from scipy.stats import chisquare
 from spectrum_oracle import entropy, feature_terms, upload_terms, uploading_circuit
 
+from contractions import ContractionTooLarge
 from tnqml import Circuit, DistributedModel, Gate, InputError, X, Z, ansatz, parity
 from tnqml.spectrum import (
     coefficient,
     coefficients,
+    drawing,
     effective_features,
     marginal,
     sample,
-    sampling,
     sweep,
 )
 
@@ -31,13 +32,21 @@ def model_of(circuit, observables):
     return DistributedModel(circuit, observables, dtype=torch.float64)
 
 
-@pytest.fixture(params=["whole", "axis by axis", "row by row"])
+WAYS = ("table", "all axes at once", "axis by axis", "row by row", "no sweep fits")
+
+
+@pytest.fixture(params=WAYS)
 def blocks(request, monkeypatch):
-    """All axes drawn at once, one after another, or so with one distinct beginning at a time."""
-    if request.param != "whole":
+    """From a table; or all axes drawn at once, one after another, or so with less memory."""
+    if request.param == "table":
+        return
+    monkeypatch.setattr(drawing, "_ENUMERATE_AT_ONCE", 0)
+    if request.param != "all axes at once":
         monkeypatch.setattr(sweep, "_VECTOR", 1)
     if request.param == "row by row":
-        monkeypatch.setattr(sampling, "_CHUNK", 0)
+        monkeypatch.setattr(drawing, "_CHUNK", 0)
+    if request.param == "no sweep fits":
+        monkeypatch.setattr(sweep, "_HELD", 0)
 
 
 @pytest.mark.parametrize("name", SCALES)
@@ -81,6 +90,7 @@ def test_effective_features_cover_the_entropy_of_all_terms(merging, blocks):
 @pytest.mark.filterwarnings("ignore:.*uploads? adds? nothing")
 @pytest.mark.parametrize("seed", range(3))
 def test_probabilities_with_gates_of_every_kind(seed, monkeypatch):
+    monkeypatch.setattr(drawing, "_ENUMERATE_AT_ONCE", 0)
     monkeypatch.setattr(sweep, "_VECTOR", 1)
     circuit = random_circuit(seed + 20, qubits=4, gates=24)
     model = model_of(circuit, random_observables(seed, 4)[1])
@@ -160,6 +170,53 @@ def test_a_seed_gives_the_same_draws():
     np.testing.assert_array_equal(one.frequencies, two.frequencies)
     np.testing.assert_array_equal(one.log_probabilities, two.log_probabilities)
     assert (one.frequencies != other.frequencies).any()
+
+
+def test_draws_cut_into_parts_are_those_of_one_part(monkeypatch):
+    monkeypatch.setattr(drawing, "_ENUMERATE_AT_ONCE", 0)
+    model = DistributedModel(
+        ansatz.brickwork(8, layers=2), parity(range(8)), dtype=torch.float64, memory=2**28
+    )
+    parts = []
+
+    def spy(way, behind, uniform, memory):
+        parts.append(uniform.shape[1])
+        return by_axis(way, behind, uniform, memory)
+
+    by_axis = drawing._axis_by_axis
+    monkeypatch.setattr(drawing, "_axis_by_axis", spy)
+    one = sample(model, 300, seed=1)
+    monkeypatch.setattr(drawing, "_COPIES", 2**17)
+    two = sample(model, 300, seed=1)
+    assert parts[0] == 300
+    assert len(parts) > 3
+    np.testing.assert_array_equal(one.frequencies, two.frequencies)
+    np.testing.assert_allclose(one.log_probabilities, two.log_probabilities, atol=1e-12)
+
+
+def test_more_draws_than_memory_holds_at_once(monkeypatch):
+    """However many draws: the vectors of all of them are never held together."""
+    widths = []
+
+    def spy(way, number, vectors, **options):
+        widths.append(len(vectors))
+        return sweep.opened(way, number, vectors, **options)
+
+    monkeypatch.setattr(drawing, "_ENUMERATE_AT_ONCE", 0)
+    monkeypatch.setattr(drawing, "opened", spy)
+    model = DistributedModel(
+        ansatz.brickwork(8, layers=2), parity(range(8)), dtype=torch.float64, memory=2**21
+    )
+    sample(model, 5000, seed=1)
+    assert max(widths) < 3000
+
+
+def test_a_spectrum_that_fits_in_no_way_names_its_size():
+    model = DistributedModel(
+        ansatz.brickwork(8, layers=3), parity(range(8)), dtype=torch.float64, memory=2**14
+    )
+    with pytest.raises(ContractionTooLarge, match=r"16 KiB; .*merging='independent'"):
+        sample(model, 10, seed=0)
 
 
 def test_features_are_sums_over_axes():

@@ -151,9 +151,7 @@ def lifted(
 def parameters_as_features(circuit: Circuit) -> Circuit:
     """The circuit that reads its parameters from the end of the input."""
     gates = [
-        gate._with(source="feature", slot=circuit.features + gate.slot)
-        if gate.source == "parameter"
-        else gate
+        gate.reading_feature(circuit.features + gate.slot) if gate.source == "parameter" else gate
         for gate in circuit.gates
     ]
     return Circuit(circuit.qubits, gates, amplitudes=circuit.amplitudes, split=circuit.split)

@@ -8,13 +8,12 @@ from torch import Tensor
 
 from contractions import ContractionTooLarge, Cost, this_machine
 from tnqml import statevector
-from tnqml.amplitudes import _up_to_uploads
+from tnqml.amplitudes import overlap_network
 from tnqml.circuit import Circuit
-from tnqml.cone import canonical
 from tnqml.errors import InputError
 from tnqml.expressivity.draws import parameters_as_features
 from tnqml.model import DistributedModel
-from tnqml.network import CLOSED, ConeNetwork, Task
+from tnqml.network import ConeNetwork, Task
 
 _AMPLITUDES_AT_ONCE = 2**20
 _ALWAYS_BY_STATE = 12
@@ -137,10 +136,7 @@ def _way(model: DistributedModel, circuit: Circuit, *, states: int, pairs: int) 
 
 def _by_network(model: DistributedModel, circuit: Circuit, pairs: int) -> Way:
     """The network of `amplitudes.overlaps`, kept so that cost and values come from one."""
-    gates = _up_to_uploads(circuit)
-    back = [gate.dagger().shifted(features=circuit.features) for gate in reversed(gates)]
-    closed = dict.fromkeys(range(circuit.qubits), CLOSED)
-    network = ConeNetwork([canonical(gates + back, closed)], picture="ket")
+    network = overlap_network(circuit)
     return Way(network.cost(batch=pairs, task=_task(model)), network)
 
 

@@ -1,7 +1,7 @@
 """Exact draws of frequencies with probability |C_d|^2 / sum, and the entropy of that distribution.
 
-Axis after axis is drawn given those before, with p(d_1 .. d_k) summed over the rest through C
-joined with its conjugate (see `sweep`); equal beginnings are contracted once. The conditional
+Where there are too many terms for a table, axis after axis is drawn given those before, with
+p(d_1 .. d_k) summed over the rest through C joined with its conjugate (see `sweep`). The
 probabilities are exact, so -log p of a draw is, too, and its mean estimates the entropy without
 bias.
 """
@@ -13,16 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from contractions import ContractionTooLarge, this_machine
 from tnqml.errors import InputError
 from tnqml.model import DistributedModel
-from tnqml.spectrum.sweep import opened, probabilities, rests, sweep
-from tnqml.spectrum.tables import Single, single
+from tnqml.spectrum.drawing import draw
+from tnqml.spectrum.tables import single
 from tnqml.spectrum.uploads import Axis, Merging
 
 Array = NDArray[Any]
-
-_CHUNK = 1 / 16  # of the memory, for the vectors of one block with its axes open
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,13 +80,14 @@ def sample(
 
     Raises:
         InputError: the output is 0 for every input, or see `power`.
-        ContractionTooLarge: the draws need more than the model's memory cap.
+        ContractionTooLarge: neither a table of all terms nor a sweep fits the model's memory cap.
     """
     for name, value, least in (("draws", draws, 1), ("seed", seed, 0)):
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             raise InputError(f"{name} is {value!r}; expected an integer of at least {least}")
     found = single(model, observable, merging)
-    drawn, logs = _draw(found, draws, np.random.default_rng(seed))
+    generator = np.random.default_rng(seed)
+    drawn, logs = draw(found.network, draws, generator=generator, memory=found.memory)
     columns = [np.array(axis.frequencies)[drawn[:, k]] for k, axis in enumerate(found.axes)]
     features = np.zeros((draws, found.features))
     for axis, column in zip(found.axes, columns, strict=True):
@@ -141,86 +139,3 @@ def effective_features(
         standard_error=error,
         draws=draws,
     )
-
-
-def _draw(
-    found: Single, draws: int, generator: np.random.Generator
-) -> tuple[NDArray[np.intp], Array]:
-    """(draws, axes) places of the frequencies in the order of the network, and log p (draws,)."""
-    memory = this_machine().memory if found.memory is None else found.memory
-    way = sweep(found.network, draws)
-    widest = max(math.prod(block.dims) for block in way.blocks)
-    if way.held + 16 * draws * widest > memory:
-        raise ContractionTooLarge(
-            way.held + 16 * draws * widest,
-            memory,
-            way.operations / this_machine().flops["float64"],
-            "draw less at once, or take uploads apart with merging='independent'",
-        )
-    behind = rests(way, memory=memory)
-    drawn = np.zeros((draws, len(found.network.axes)), dtype=np.intp)
-    logs = np.zeros(draws)
-    row = np.zeros(draws, dtype=np.intp)
-    vectors = np.array([[1.0, 0.0]])
-    for number, block in enumerate(way.blocks):
-        uniform = generator.random(draws)
-        sizes = [found.network.sizes[axis] for axis in block.axes]
-        each = 16 * math.prod(sizes) * math.prod(block.dims)
-        chunk = max(1, int(_CHUNK * memory) // each)
-        carried, count, after = [], 0, np.zeros_like(row)
-        for first in range(0, len(vectors), chunk):
-            mine = np.flatnonzero((row >= first) & (row < first + chunk))
-            ahead = opened(way, number, vectors[first : first + chunk], memory=memory)
-            table = _normalised(probabilities(way, number, ahead, behind[number], memory=memory))
-            outcome = _outcomes(table, row[mine] - first, uniform[mine])
-            logs[mine] += np.log(table[row[mine] - first, outcome])
-            if sizes:
-                drawn[mine[:, None], block.axes] = np.stack(np.unravel_index(outcome, sizes), 1)
-            ahead = ahead.reshape(table.size, *ahead.shape[1 + len(sizes) :])
-            kept, back = np.unique(
-                (row[mine] - first) * table.shape[1] + outcome, return_inverse=True
-            )
-            carried.append(_scaled(ahead[kept]))
-            after[mine] = back + count
-            count += len(kept)
-        vectors, row = np.concatenate(carried), after
-    return drawn, logs
-
-
-def _normalised(
-    table: Array,  # (rows, outcomes)
-) -> Array:
-    """Each row divided by its sum.
-
-    Raises:
-        InputError: a row is zero.
-    """
-    totals = table.sum(1, keepdims=True)
-    if not totals.all():
-        raise InputError(
-            "the output is 0 for every input; it has no spectrum to draw from, so choose another "
-            "observable"
-        )
-    return np.asarray(table / totals)
-
-
-def _scaled(
-    vectors: Array,  # (rows, ...)
-) -> Array:
-    """Each row divided by its largest entry, so that none underflows on the way."""
-    largest = np.abs(vectors).reshape(len(vectors), -1).max(1)
-    return np.asarray(vectors / largest.reshape(-1, *(1,) * (vectors.ndim - 1)))
-
-
-def _outcomes(
-    table: Array,  # (rows, outcomes)
-    row: NDArray[np.intp],  # (draws,)
-    uniform: Array,  # (draws,) in [0, 1)
-) -> NDArray[np.intp]:
-    """(draws,): an outcome of the row of each draw, by inversion."""
-    count = table.shape[1]
-    cumulative = np.cumsum(table, 1)
-    cumulative /= cumulative[:, -1:]
-    steps = (cumulative + np.arange(len(table))[:, None]).ravel()
-    below = np.minimum(row + uniform, np.nextafter(row + 1.0, 0.0))
-    return np.asarray(np.searchsorted(steps, below, side="right") - row * count)

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import contractions
+from contractions import ContractionTooLarge, this_machine
 from tnqml.spectrum.frequencies import exponentials, metric
 from tnqml.spectrum.network import CoefficientNetwork
 from tnqml.spectrum.orders import cuts_between, joined_entries, sweep_orders
@@ -26,6 +27,8 @@ from tnqml.spectrum.tensors import Leaf, contract, structure
 Array = NDArray[Any]
 
 _ROWS = "rows"
+_BYTES_EACH = 256  # of an entry: complex, and some copies on the way
+_HELD = 0.5  # of the memory, for the rests behind all cuts
 _VECTOR = 2**18  # entries; axes are drawn together as long as the vectors of a block stay so small
 
 
@@ -63,10 +66,23 @@ class Sweep:
     held: int
 
 
-def sweep(network: CoefficientNetwork, draws: int) -> Sweep:
-    """The cheapest way found for so many draws."""
-    ways = (_cut(network, order, draws) for order in sweep_orders(network))
-    return min(ways, key=lambda found: found.operations)
+def sweep(network: CoefficientNetwork, draws: int, *, memory: int) -> Sweep:
+    """The cheapest way found for so many draws, of those whose rests fit the memory.
+
+    Raises:
+        ContractionTooLarge: none does.
+    """
+    ways = [_cut(network, order, draws, memory) for order in sweep_orders(network)]
+    fitting = [way for way in ways if way.held <= _HELD * memory]
+    if not fitting:
+        least = min(ways, key=lambda way: way.held)
+        raise ContractionTooLarge(
+            least.held,
+            memory,
+            least.operations / this_machine().flops["float64"],
+            "take uploads apart with merging='independent', or raise the model's `memory`",
+        )
+    return min(fitting, key=lambda way: way.operations)
 
 
 def rests(found: Sweep, *, memory: int | None) -> list[Array]:
@@ -154,7 +170,7 @@ def _contracted(leaves: Sequence[Leaf], output: Sequence[Hashable], memory: int 
     return contract(plan, leaves, output)
 
 
-def _cut(network: CoefficientNetwork, order: Sequence[int], draws: int) -> Sweep:
+def _cut(network: CoefficientNetwork, order: Sequence[int], draws: int, memory: int) -> Sweep:
     """The row cut into blocks where the cuts between their axes are narrowest."""
     leaves = [network.leaves[k] for k in order]
     axis_of = {index: axis for axis, index in enumerate(network.axes)}
@@ -166,6 +182,7 @@ def _cut(network: CoefficientNetwork, order: Sequence[int], draws: int) -> Sweep
     ends.append(len(leaves) - 1)
     blocks: list[Block] = []
     operations, start, rows = 0.0, 0, 1
+    most = min(_VECTOR, memory // _BYTES_EACH)
     for end, following in itertools.pairwise([*ends, len(leaves)]):
         axes = [axis_of[i] for k in leaves[start : end + 1] for i in k.indices if i in axis_of]
         outcomes = math.prod(network.sizes[axis] for axis in axes)
@@ -174,7 +191,7 @@ def _cut(network: CoefficientNetwork, order: Sequence[int], draws: int) -> Sweep
             wider = math.prod(
                 network.sizes[axis_of[i]] for k in more for i in k.indices if i in axis_of
             )
-            if rows * outcomes * wider * one[following] <= _VECTOR:
+            if rows * outcomes * wider * one[following] <= most:
                 continue
         cut = cuts[end]
         blocks.append(

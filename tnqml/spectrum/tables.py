@@ -196,25 +196,38 @@ def coefficients(
             are.
     """
     found = single(model, observable, merging)
-    memory = this_machine().memory if found.memory is None else found.memory
-    count = math.prod(found.network.sizes)
+    values = every_coefficient(found.network, found.order, memory=found.memory)
+    return Table(found.shown, values)
+
+
+def every_coefficient(
+    network: CoefficientNetwork,  # of one output
+    order: Sequence[int],
+    *,
+    memory: int | None,
+) -> Array:
+    """(frequencies of each axis), complex: all coefficients, the axes in the order asked for.
+
+    Raises:
+        ContractionTooLarge: they do not fit the memory; the error says how large they are.
+    """
+    memory = this_machine().memory if memory is None else memory
+    count = math.prod(network.sizes)
     if _BYTES_EACH * count > memory:
         seconds = _BYTES_EACH * count / this_machine().step_bandwidth
         advice = f"there are {count:.3g} coefficients; {_SAMPLE}"
         raise ContractionTooLarge(_BYTES_EACH * count, memory, seconds, advice)
-    output = [found.network.axes[axis] for axis in found.order]
+    output = [network.axes[axis] for axis in order]
     try:
-        plan = contractions.plan(
-            structure(found.network.leaves, output), memory=memory, expected_calls=1
-        )
+        plan = contractions.plan(structure(network.leaves, output), memory=memory, expected_calls=1)
     except ContractionTooLarge as error:
         raise ContractionTooLarge(
             error.predicted_bytes, memory, error.predicted_seconds, _SAMPLE
         ) from error
-    values = contract(plan, found.network.leaves, output).astype(np.complex128)
+    values = contract(plan, network.leaves, output).astype(np.complex128)
     for axis in range(values.ndim):
         values = _to_exponentials(values, axis)
-    return Table(found.shown, values)
+    return values
 
 
 def places(known: Sequence[Axis], frequencies: Mapping[str, float]) -> list[int]:
