@@ -100,7 +100,7 @@ def _digits(cell: Cell) -> Row:
     import numpy as np
     import torch
 
-    from studies import digits
+    from studies.data import digits
     from tnqml import DistributedModel, Z, ansatz
     from tnqml.expressivity import numerical_rank
 
@@ -133,7 +133,7 @@ def _linear_digits(cell: Cell) -> Row:
     """Random linear functions with offset of the pixels."""
     import numpy as np
 
-    from studies import digits
+    from studies.data import digits
     from tnqml.expressivity import numerical_rank
 
     x = digits.images(cell.images, seed=cell.seed)

@@ -77,7 +77,7 @@ def digits_model(layers: int, *, frequencies: str, seed: int) -> "DistributedMod
     """
     import torch
 
-    from studies.digits import PIXELS
+    from studies.data.digits import PIXELS
     from tnqml import Circuit, DistributedModel, Gate, Z, ansatz
 
     scales = ansatz.upload_frequencies(layers, 1, kind=frequencies)[:, 0]  # type: ignore[arg-type]

@@ -6,12 +6,14 @@ import pytest
 from scipy.stats import f as fisher
 from scipy.stats import norm
 
-from studies import classifiers, communication, matching_costs, photographs, subspace_costs
-from studies.communication_claims import claims, crossover, patch_rows, size_law
+from studies.communication import matching_costs, subspace_costs
+from studies.communication import study as communication
+from studies.communication.claims import claims, crossover, patch_rows, size_law
+from studies.communication.estimate_costs import estimate_costs
+from studies.communication.photograph_costs import _sketched, diagonal, photograph_costs
 from studies.costs import Effort, whole_number
+from studies.data import classifiers, photographs
 from studies.errors import CellError
-from studies.estimate_costs import estimate_costs
-from studies.photograph_costs import _sketched, diagonal, photograph_costs
 from studies.style import new_figure, styled
 from tnqml import Z
 from tnqml.protocols import bits_for

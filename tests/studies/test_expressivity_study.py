@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 import torch
 
-from studies import digits, expressivity
+from studies import expressivity
+from studies.data import digits
 from studies.errors import CellError
 from studies.expressivity import forecast_shown, regression
 from studies.expressivity.families import full_cone, linear

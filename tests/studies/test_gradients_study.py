@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from studies import gradients
 from studies.errors import CellError
+from studies.gradients import study as gradients
 from studies.style import new_figure, styled
-from tnqml.protocols.generators import commuting_blocks
+from tnqml.protocols.gradients.generators import commuting_blocks
 
 SMALL = {"qubits": 4, "parameters": 8, "error": 0.4, "repetitions": 40}
 

@@ -6,17 +6,17 @@ import pytest
 from scipy.stats import binom, linregress
 from scipy.stats import t as student
 
-from studies import linear
 from studies.costs import Effort
 from studies.errors import CellError
-from studies.linear_claims import (
+from studies.linear import study as linear
+from studies.linear.claims import (
     advantages,
     amplitude_rows,
     claims,
     passes_law,
     sketched,
 )
-from studies.linear_costs import (
+from studies.linear.costs import (
     AMPLITUDES,
     ANCILLA,
     NUMBERS,
@@ -26,7 +26,7 @@ from studies.linear_costs import (
     sketch_rows,
     vector_row,
 )
-from studies.linear_real import linear_rows, real_split
+from studies.linear.real import linear_rows, real_split
 from studies.style import new_figure, styled
 
 
@@ -93,7 +93,7 @@ def test_same_cell_same_rows():
 
 
 def test_real_data_reach_the_accuracy_of_the_weights_less_the_loss():
-    from studies import classifiers
+    from studies.data import classifiers
 
     split = real_split("digits", 64, seed=0)
     trained = classifiers.linear(split)
@@ -111,7 +111,7 @@ def test_real_data_reach_the_accuracy_of_the_weights_less_the_loss():
 
 
 def test_a_loss_that_no_number_reaches_leaves_the_row_out():
-    from studies import classifiers
+    from studies.data import classifiers
 
     split = real_split("photographs", 16, seed=0)
     trained = classifiers.linear(split)

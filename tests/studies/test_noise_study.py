@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 from scipy.stats import binom, ortho_group
 
-from studies import noise, noise_costs
 from studies.cells import parameters
 from studies.errors import CellError
-from studies.noise_formulas import (
+from studies.noise import costs as noise_costs
+from studies.noise import study as noise
+from studies.noise.formulas import (
     asymptotic_strength,
     damping_of_blocks,
     damping_of_state,
@@ -108,8 +109,8 @@ def test_votes_are_those_of_the_protocol_between_parties():
 
     from tnqml import Circuit, DistributedModel, Gate, Z
     from tnqml.protocols import rotation_onto, subspace_instance
-    from tnqml.protocols.inference import infer
-    from tnqml.protocols.links import depolarising
+    from tnqml.protocols.execution.links import depolarising
+    from tnqml.protocols.inference.infer import infer
 
     link, size, shots = depolarising(0.2), 16, 400
     means = []
@@ -134,7 +135,7 @@ def test_votes_are_those_of_the_protocol_between_parties():
 
 
 def test_resent_copies():
-    from tnqml.protocols.links import erasure
+    from tnqml.protocols.execution.links import erasure
 
     found = noise_costs._sends(erasure(0.6), trials=4000, seed=2)
     assert found.low < 2.5 < found.high

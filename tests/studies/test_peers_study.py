@@ -7,10 +7,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from studies import peer_claims, peer_problem, peer_process, peer_quimb, peer_tnqml, peers
-from studies.cotengra_trees import Terms, to_pairs, to_tree
 from studies.errors import CellError
-from studies.peer_process import OURS, PEERS
+from studies.peers import claims as peer_claims
+from studies.peers import problem as peer_problem
+from studies.peers import process as peer_process
+from studies.peers import run_quimb as peer_quimb
+from studies.peers import run_tnqml as peer_tnqml
+from studies.peers import study as peers
+from studies.peers.process import OURS, PEERS
+from studies.planning.cotengra_trees import Terms, to_pairs, to_tree
 from studies.study import Claim
 from studies.style import new_figure, styled
 from tnqml.reference import expectation

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_sample_images
 
-from studies import classifiers, examples, photographs
+from studies.data import classifiers, examples, photographs
 from studies.errors import CellError
 from tnqml import reference
 

@@ -10,9 +10,10 @@ import pytest
 
 import contractions
 from contractions.tree import cost
-from studies import cotengra_trees, networks, planning
-from studies.cotengra_trees import Seen, Terms, to_pairs, to_tree
 from studies.errors import CellError
+from studies.planning import cotengra_trees, networks
+from studies.planning import study as planning
+from studies.planning.cotengra_trees import Seen, Terms, to_pairs, to_tree
 from studies.style import new_figure, styled
 
 MACHINE = contractions.Machine(

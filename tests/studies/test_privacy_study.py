@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 
-from studies import privacy
 from studies.errors import CellError
+from studies.privacy import study as privacy
 
 
 def frame_of(*cells):

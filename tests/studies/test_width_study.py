@@ -5,8 +5,9 @@ import math
 import pandas as pd
 import pytest
 
-from studies import probe, width
 from studies.errors import CellError
+from studies.width import probe
+from studies.width import study as width
 
 
 def small(**changes: object) -> probe.Wanted:

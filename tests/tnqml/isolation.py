@@ -5,7 +5,7 @@ import copy
 import numpy as np
 
 from tnqml.protocols import ALICE, BOB
-from tnqml.protocols.parties import run_parties
+from tnqml.protocols.execution.parties import run_parties
 
 
 class _Captured(Exception):

@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 
 from tnqml.errors import InputError
-from tnqml.protocols.parties import Receive, Send
+from tnqml.protocols.execution.parties import Receive, Send
 
 _LONG = 50_000
 NAMES = ("alice", "bob", "carol")

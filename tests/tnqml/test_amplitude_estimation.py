@@ -11,21 +11,21 @@ from hypothesis import strategies as st
 from scipy.stats import binom, norm
 
 from tnqml import Circuit, DistributedModel, Gate, InputError, X, Y, Z, ansatz, pauli, projector
-from tnqml.protocols.amplitude_estimation import (
+from tnqml.protocols.execution.holders import holder, holders, turns
+from tnqml.protocols.execution.readout import basis_gates, measured
+from tnqml.protocols.inference.amplitude_estimation import (
     Passage,
     estimate_hits,
     evolved,
     infer_by_amplitude_estimation,
 )
-from tnqml.protocols.estimation_schedule import (
+from tnqml.protocols.inference.estimation_schedule import (
     Schedule,
     decision_schedule,
     estimation_schedule,
     frequencies_up_to,
 )
-from tnqml.protocols.execution import holder, holders, turns
-from tnqml.protocols.likelihood import log_likelihood, most_likely, signs
-from tnqml.protocols.readout import basis_gates, measured
+from tnqml.protocols.inference.likelihood import log_likelihood, most_likely, signs
 from tnqml.protocols.streams import stream
 from tnqml.reference import expectation, full_matrix, small_matrix
 

@@ -7,8 +7,9 @@ import pytest
 from isolation import assert_instance_isolated
 
 from tnqml import InputError
-from tnqml.protocols import SubspaceInstance, one_way, subspace_by_vector, subspace_instance
-from tnqml.protocols.coefficients import subspace_by_coefficients
+from tnqml.protocols import SubspaceInstance, subspace_by_vector, subspace_instance
+from tnqml.protocols.problems import one_way
+from tnqml.protocols.problems.coefficients import subspace_by_coefficients
 
 
 def test_all_coefficients_are_the_whole_vector():

@@ -21,7 +21,7 @@ from tnqml.protocols import (
     subspace_instance,
     success_rate,
 )
-from tnqml.protocols.ensembles import (
+from tnqml.protocols.problems.ensembles import (
     ancillas_right,
     matchings_right,
     numbers_right,
@@ -32,7 +32,7 @@ from tnqml.protocols.ensembles import (
     subspace_sketches,
     subspace_states,
 )
-from tnqml.protocols.sketches import dequantise, quantise
+from tnqml.protocols.problems.sketches import dequantise, quantise
 
 
 def tossed(probability, trials):
@@ -106,7 +106,7 @@ def test_subspace_states_are_right_as_the_protocol_is():
 
 def test_subspace_states_fail_for_a_wrong_subspace(monkeypatch):
     # half of the basis is turned out of H behind the back of the one that draws the vectors
-    from tnqml.protocols import ensembles
+    from tnqml.protocols.problems import ensembles
 
     right = ensembles.rotation_onto
     monkeypatch.setattr(

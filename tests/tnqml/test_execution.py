@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from random_circuits import random_gate
 
 from tnqml import KINDS, Circuit, DistributedModel, Gate, InputError, Z, ansatz, reference
-from tnqml.protocols.execution import MOST_QUBITS, holder, holders, turns
+from tnqml.protocols.execution.holders import MOST_QUBITS, holder, holders, turns
 
 SEEDS = st.integers(0, 2**32)
 PARTIES = ("alice", "bob", "carol", None)

@@ -6,9 +6,9 @@ import random_circuits
 from scipy.linalg import expm
 
 from tnqml import Circuit, Gate, InputError, ansatz, reference
-from tnqml.protocols.diagonalise import diagonalise
-from tnqml.protocols.execution import turns
-from tnqml.protocols.generators import commute, commuting_blocks, generator_words
+from tnqml.protocols.execution.holders import turns
+from tnqml.protocols.gradients.diagonalise import diagonalise
+from tnqml.protocols.gradients.generators import commute, commuting_blocks, generator_words
 
 
 def dense(word, qubits):

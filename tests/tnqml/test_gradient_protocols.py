@@ -18,18 +18,18 @@ from tnqml import (
     pauli,
     projector,
 )
-from tnqml.protocols.execution import holder
-from tnqml.protocols.gradient_plans import layout_of, shadow_tomography_bound
-from tnqml.protocols.gradients import (
+from tnqml.protocols.execution.holders import holder
+from tnqml.protocols.execution.parties import Receive, run_parties
+from tnqml.protocols.gradients.estimate import (
     gradient_by_blocks,
     gradient_by_shadows,
     gradient_trials,
     parameter_shift,
 )
-from tnqml.protocols.hybrid import hybrid_role, measure_shadows, measure_words
+from tnqml.protocols.gradients.hybrid import hybrid_role, measure_shadows, measure_words
+from tnqml.protocols.gradients.plans import layout_of, shadow_tomography_bound
+from tnqml.protocols.gradients.shift import shift_role
 from tnqml.protocols.ledger import Entry
-from tnqml.protocols.parties import Receive, run_parties
-from tnqml.protocols.shift import shift_role
 
 METHODS = {
     "shift": parameter_shift,

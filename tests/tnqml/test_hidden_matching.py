@@ -6,7 +6,7 @@ import pytest
 
 from tnqml import InputError
 from tnqml.protocols import MatchingInstance, matching_instance
-from tnqml.protocols.hidden_matching import (
+from tnqml.protocols.problems.hidden_matching import (
     bits_for,
     edge_from_state,
     expected_success,

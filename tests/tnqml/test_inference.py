@@ -27,14 +27,14 @@ from tnqml import (
     reference,
 )
 from tnqml.noise import noisy
-from tnqml.protocols import inference
-from tnqml.protocols.execution import holder, turns
-from tnqml.protocols.inference import infer
+from tnqml.protocols.execution.holders import holder, turns
+from tnqml.protocols.execution.links import dephasing, depolarising
+from tnqml.protocols.execution.readout import basis_gates, measured
+from tnqml.protocols.inference import infer as inference
+from tnqml.protocols.inference.infer import infer
+from tnqml.protocols.inference.wide import ledger_of
 from tnqml.protocols.ledger import Entry
-from tnqml.protocols.links import dephasing, depolarising
-from tnqml.protocols.readout import basis_gates, measured
 from tnqml.protocols.stopping import Stopping
-from tnqml.protocols.wide import ledger_of
 
 SUM = 0.5 * Z(0) - 0.7 * X(1) + pauli("YZ", (2, 0)) + Observable([(0.3, ())])
 THREE = (Z(1), projector(2), SUM)

@@ -8,13 +8,13 @@ from scipy.stats import binom
 
 from tnqml import InputError
 from tnqml.protocols import LinearInstance, linear_instance
-from tnqml.protocols.amplitude_estimation import Passage, evolved
-from tnqml.protocols.estimation_schedule import (
+from tnqml.protocols.inference.amplitude_estimation import Passage, evolved
+from tnqml.protocols.inference.estimation_schedule import (
     Schedule,
     decision_schedule,
     decision_schedules,
 )
-from tnqml.protocols.linear_estimation import (
+from tnqml.protocols.problems.linear_estimation import (
     DataHands,
     WeightsHands,
     linear_by_amplitude_estimation,

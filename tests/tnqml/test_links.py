@@ -19,8 +19,7 @@ from tnqml import (
     ansatz,
     reference,
 )
-from tnqml.protocols.inference import infer
-from tnqml.protocols.links import (
+from tnqml.protocols.execution.links import (
     Ensemble,
     Link,
     dephasing,
@@ -29,6 +28,7 @@ from tnqml.protocols.links import (
     links_of_messages,
     unpacked,
 )
+from tnqml.protocols.inference.infer import infer
 
 PAULIS = [
     np.eye(2),

@@ -6,12 +6,12 @@ import torch
 from scipy.stats import binom
 
 from tnqml import DistributedModel, Gate, InputError, Z, ansatz, noisy, pauli
-from tnqml.protocols.execution import holder
-from tnqml.protocols.gradient_plans import layout_of
-from tnqml.protocols.gradients import gradient_trials, parameter_shift
-from tnqml.protocols.links import dephasing, depolarising, erasure
-from tnqml.protocols.noisy_shift import noisy_shift_role
-from tnqml.protocols.parties import run_parties
+from tnqml.protocols.execution.holders import holder
+from tnqml.protocols.execution.links import dephasing, depolarising, erasure
+from tnqml.protocols.execution.parties import run_parties
+from tnqml.protocols.gradients.estimate import gradient_trials, parameter_shift
+from tnqml.protocols.gradients.noisy_shift import noisy_shift_role
+from tnqml.protocols.gradients.plans import layout_of
 
 SUM = 0.6 * Z(1) - 0.8 * pauli("XZ", (0, 2))
 

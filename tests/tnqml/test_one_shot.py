@@ -20,7 +20,6 @@ from tnqml.protocols import (
     linear_from_state,
     linear_instance,
     measure,
-    one_way,
     rotation_onto,
     subspace_by_gradient,
     subspace_by_state,
@@ -29,6 +28,7 @@ from tnqml.protocols import (
     subspace_instance,
     success_rate,
 )
+from tnqml.protocols.problems import one_way
 
 QUBITS = st.integers(1, 6)
 SEEDS = st.integers(0, 2**32)

@@ -9,7 +9,7 @@ import pytest
 
 from tnqml.errors import InputError
 from tnqml.protocols import Entry
-from tnqml.protocols.parties import PartyLost, ProtocolStuck, Receive, Send, run_parties
+from tnqml.protocols.execution.parties import PartyLost, ProtocolStuck, Receive, Send, run_parties
 
 
 def two(first, second):

@@ -7,7 +7,8 @@ import pytest
 from scipy.stats import chisquare, ks_2samp, unitary_group
 
 from tnqml.errors import InputError
-from tnqml.protocols import attacks, prior_attacks, privacy
+from tnqml.protocols.privacy import attacks, prior_attacks
+from tnqml.protocols.privacy import bounds as privacy
 
 PAULI_KETS = [
     np.array([1, 1]) / np.sqrt(2),

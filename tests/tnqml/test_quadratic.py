@@ -6,7 +6,7 @@ import torch
 from scipy.stats import ortho_group
 
 from tnqml import Circuit, DistributedModel, Gate, InputError, X, Z, ansatz
-from tnqml.protocols.quadratic import (
+from tnqml.protocols.inference.quadratic import (
     QuadraticForm,
     form_by_coefficients,
     form_by_projections,

@@ -9,8 +9,8 @@ from isolation import assert_isolated
 from scipy.stats import linregress
 
 from tnqml import DistributedModel, InputError, X, Z, ansatz, reference
-from tnqml.protocols import quantised
-from tnqml.protocols.quantised import coded, decoded, infer_classically
+from tnqml.protocols.inference import quantised
+from tnqml.protocols.inference.quantised import coded, decoded, infer_classically
 
 OBSERVABLE = Z(1) + 0.5 * X(2)
 

@@ -6,7 +6,7 @@ from scipy.stats import chisquare
 
 from tnqml import Circuit, Gate, ansatz, reference
 from tnqml.errors import InputError
-from tnqml.protocols.queries import apart, fit, query
+from tnqml.protocols.privacy.queries import apart, fit, query
 
 
 def bob():

@@ -6,8 +6,13 @@ from scipy.stats import ks_2samp
 
 from tnqml import InputError
 from tnqml.protocols import dequantise, quantise, sketch_message
-from tnqml.protocols.quadratic import QuadraticForm, form_by_signs
-from tnqml.protocols.random_forms import as_read, kept_forms, signed_estimates, sketched_forms
+from tnqml.protocols.inference.quadratic import QuadraticForm, form_by_signs
+from tnqml.protocols.problems.random_forms import (
+    as_read,
+    kept_forms,
+    signed_estimates,
+    sketched_forms,
+)
 from tnqml.protocols.streams import stream
 
 

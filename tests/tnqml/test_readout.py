@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 from scipy.stats import binom, chisquare
 
 from tnqml import Circuit, DistributedModel, Gate, Observable, Z, ansatz, pauli, reference
-from tnqml.protocols.bounded import (
+from tnqml.protocols.execution.links import Ensemble, depolarising
+from tnqml.protocols.execution.readout import readout, tally
+from tnqml.protocols.inference.bounded import (
     FixedBounded,
     StoppingBounded,
     empirical_bernstein,
     hoeffding,
 )
-from tnqml.protocols.inference import infer
-from tnqml.protocols.links import Ensemble, depolarising
-from tnqml.protocols.readout import readout, tally
+from tnqml.protocols.inference.infer import infer
 from tnqml.protocols.stopping import Stopping, Tally, shots_needed
 
 EVERY_Z = sum(Z(qubit) for qubit in range(4))

@@ -6,7 +6,7 @@ import random_circuits
 from scipy.stats import chisquare
 
 from tnqml import reference
-from tnqml.protocols import shadows
+from tnqml.protocols.gradients import shadows
 
 
 def random_states(seed, kinds, qubits):

@@ -20,7 +20,6 @@ from tnqml.protocols import (
     linear_from_sketch,
     linear_from_vector,
     linear_instance,
-    one_way,
     quantise,
     sketch_message,
     subspace_by_projections,
@@ -30,6 +29,7 @@ from tnqml.protocols import (
     subspace_instance,
     success_rate,
 )
+from tnqml.protocols.problems import one_way
 
 
 def subspaces(size):

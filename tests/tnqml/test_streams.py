@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from tnqml import DistributedModel, Z, ansatz, protocols
-from tnqml.protocols import attacks, ensembles, linear_estimation
-from tnqml.protocols.quadratic import QuadraticForm, form_by_projections, form_by_signs
+from tnqml.protocols.inference.quadratic import QuadraticForm, form_by_projections, form_by_signs
+from tnqml.protocols.privacy import attacks
+from tnqml.protocols.problems import ensembles, linear_estimation
 from tnqml.protocols.streams import stream, torch_seed
 
 SEED = 7

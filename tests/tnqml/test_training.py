@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from tnqml import DistributedModel, InputError, Z, ansatz
+from tnqml.protocols.gradients.training import EstimatedModel
 from tnqml.protocols.ledger import Entry
-from tnqml.protocols.training import EstimatedModel
 
 
 def exact_model(observable=None, *, dtype=torch.float64):

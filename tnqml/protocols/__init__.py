@@ -1,27 +1,27 @@
 """Protocols between parties: their messages counted in a ledger, their answers measured."""
 
-from tnqml.protocols.amplitude_estimation import (
-    AmplitudeEstimate,
-    infer_by_amplitude_estimation,
-)
-from tnqml.protocols.coefficients import (
-    subspace_by_coefficients,
-)
-from tnqml.protocols.execution import (
+from tnqml.protocols.execution.holders import (
     Holder,
     Turn,
     holders,
     turns,
 )
-from tnqml.protocols.generators import (
-    Block,
-    Term,
-    commuting_blocks,
+from tnqml.protocols.execution.links import (
+    Link,
+    dephasing,
+    depolarising,
+    erasure,
 )
-from tnqml.protocols.gradient_plans import (
-    shadow_tomography_bound,
+from tnqml.protocols.execution.parties import (
+    PartyLost,
+    ProtocolStuck,
+    Receive,
+    Role,
+    Run,
+    Send,
+    run_parties,
 )
-from tnqml.protocols.gradients import (
+from tnqml.protocols.gradients.estimate import (
     GradientEstimate,
     GradientTrials,
     gradient_by_blocks,
@@ -29,7 +29,67 @@ from tnqml.protocols.gradients import (
     gradient_trials,
     parameter_shift,
 )
-from tnqml.protocols.hidden_matching import (
+from tnqml.protocols.gradients.generators import (
+    Block,
+    Term,
+    commuting_blocks,
+)
+from tnqml.protocols.gradients.plans import (
+    shadow_tomography_bound,
+)
+from tnqml.protocols.gradients.training import (
+    EstimatedModel,
+)
+from tnqml.protocols.inference.amplitude_estimation import (
+    AmplitudeEstimate,
+    infer_by_amplitude_estimation,
+)
+from tnqml.protocols.inference.infer import (
+    Estimate,
+    infer,
+)
+from tnqml.protocols.inference.quadratic import (
+    FormError,
+    FormEstimate,
+    QuadraticForm,
+    form_by_coefficients,
+    form_by_projections,
+    form_by_signs,
+    form_by_vector,
+    form_error,
+    quadratic_form,
+)
+from tnqml.protocols.inference.quantised import (
+    ClassicalEstimate,
+    infer_classically,
+)
+from tnqml.protocols.inference.wide import (
+    ledger_of,
+)
+from tnqml.protocols.ledger import (
+    Entry,
+    Ledger,
+    Traffic,
+)
+from tnqml.protocols.overhead import (
+    ClassicalStep,
+    Resources,
+    classical_step,
+    gradient_runs,
+    preparation,
+    resources,
+)
+from tnqml.protocols.privacy.bounds import (
+    best_fidelity,
+    best_fidelity_of_real,
+    copies_for_fidelity,
+    holevo_bits,
+    identical_copies_bits,
+)
+from tnqml.protocols.problems.coefficients import (
+    subspace_by_coefficients,
+)
+from tnqml.protocols.problems.hidden_matching import (
     EdgeAnswer,
     bits_for,
     edge_from_bits,
@@ -41,11 +101,7 @@ from tnqml.protocols.hidden_matching import (
     phase_state,
     shared_places,
 )
-from tnqml.protocols.inference import (
-    Estimate,
-    infer,
-)
-from tnqml.protocols.instances import (
+from tnqml.protocols.problems.instances import (
     ALICE,
     BOB,
     LinearInstance,
@@ -56,25 +112,14 @@ from tnqml.protocols.instances import (
     subspace_from_projector,
     subspace_instance,
 )
-from tnqml.protocols.ledger import (
-    Entry,
-    Ledger,
-    Traffic,
-)
-from tnqml.protocols.linear_estimation import (
+from tnqml.protocols.problems.linear_estimation import (
     Needed,
     linear_by_amplitude_estimation,
     linear_outcomes,
     linear_qubits_needed,
     linear_success,
 )
-from tnqml.protocols.links import (
-    Link,
-    dephasing,
-    depolarising,
-    erasure,
-)
-from tnqml.protocols.one_shot import (
+from tnqml.protocols.problems.one_shot import (
     encode,
     gradient_form,
     half_encode,
@@ -90,46 +135,7 @@ from tnqml.protocols.one_shot import (
     subspace_from_state,
     turned,
 )
-from tnqml.protocols.overhead import (
-    ClassicalStep,
-    Resources,
-    classical_step,
-    gradient_runs,
-    preparation,
-    resources,
-)
-from tnqml.protocols.parties import (
-    PartyLost,
-    ProtocolStuck,
-    Receive,
-    Role,
-    Run,
-    Send,
-    run_parties,
-)
-from tnqml.protocols.privacy import (
-    best_fidelity,
-    best_fidelity_of_real,
-    copies_for_fidelity,
-    holevo_bits,
-    identical_copies_bits,
-)
-from tnqml.protocols.quadratic import (
-    FormError,
-    FormEstimate,
-    QuadraticForm,
-    form_by_coefficients,
-    form_by_projections,
-    form_by_signs,
-    form_by_vector,
-    form_error,
-    quadratic_form,
-)
-from tnqml.protocols.quantised import (
-    ClassicalEstimate,
-    infer_classically,
-)
-from tnqml.protocols.sketches import (
+from tnqml.protocols.problems.sketches import (
     dequantise,
     linear_by_projections,
     linear_by_signs,
@@ -148,16 +154,10 @@ from tnqml.protocols.sketches import (
 from tnqml.protocols.stopping import (
     shots_needed,
 )
-from tnqml.protocols.training import (
-    EstimatedModel,
-)
 from tnqml.protocols.trials import (
     Answer,
     SuccessRate,
     success_rate,
-)
-from tnqml.protocols.wide import (
-    ledger_of,
 )
 
 __all__ = [

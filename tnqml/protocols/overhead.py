@@ -11,8 +11,8 @@ import numpy as np
 from tnqml.circuit import Circuit
 from tnqml.errors import InputError
 from tnqml.gates import Gate
-from tnqml.protocols.instances import Real
 from tnqml.protocols.ledger import check_count
+from tnqml.protocols.problems.instances import Real
 from tnqml.qasm import prepare
 
 

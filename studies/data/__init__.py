@@ -1,0 +1,1 @@
+"""Labelled data that studies share, and classifiers of it."""

@@ -1,0 +1,5 @@
+"""Our planner against cotengra's searches, at the same time and at ten times ours."""
+
+from studies.planning.study import STUDY, Cell
+
+__all__ = ["STUDY", "Cell"]

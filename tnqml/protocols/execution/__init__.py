@@ -1,0 +1,1 @@
+"""Models cut between parties: what each knows, how they run, what happens to messages."""

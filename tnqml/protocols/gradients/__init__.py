@@ -1,0 +1,1 @@
+"""Derivatives of a model between its parties, and training by them."""

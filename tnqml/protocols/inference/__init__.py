@@ -1,0 +1,1 @@
+"""Estimates of what a model says: sampled, by amplitude estimation, and by classical messages."""

@@ -1,0 +1,1 @@
+"""What messages give away: bounds, and attacks that run."""

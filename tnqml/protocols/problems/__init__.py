@@ -1,0 +1,1 @@
+"""Promise problems between two parties, and the one-message protocols that decide them."""
