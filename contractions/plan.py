@@ -36,7 +36,7 @@ Stacks = tuple[tuple[int, ...], ...]
 
 _log = logging.getLogger(__name__)
 
-_FORMAT = 5
+_FORMAT = 6
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import math
 import time
 from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
@@ -23,10 +24,10 @@ from contractions.tree import Path, leaf_legs
 
 _log = logging.getLogger(__name__)
 
-_KINDS = ("random greedy", "rebuild", "bisection", "rebuild")
+_FRESH = ("random greedy", "bisection")
 _GREEDY_RESTARTS = (16, 64)  # at first, and later
 _TRIAL_SECONDS = (20e-3, 0.5e-3)  # and another for each tensor: measured
-_EXPECTED_GAIN = 0.4
+_EXPECTED_GAIN = 0.8
 _STALENESS = 1.5
 _REBUILDS = 10
 
@@ -88,12 +89,12 @@ def search(
     """The cheapest path found.
 
     What needs no choice is contracted first. Structured sweeps and a batch of random-greedy paths
-    are rated as they are, and the first trial refines the best of them. Later ones refine a fresh
-    batch of random-greedy paths or a recursive bisection, in turn, and every other one rebuilds
-    regions of a tree refined before: the cheaper and the seldomer rebuilt, the sooner. A seed and
-    an effort give one path, and more effort never a worse one; trials end early when what one may
-    still save in `expected_calls` contractions is less than it usually takes (both predicted, not
-    timed), or when the wall clock passes `max_seconds`.
+    are rated as they are, and the first trial refines the best of them. Every other trial rebuilds
+    regions of a tree refined before: the cheaper and the seldomer rebuilt, the sooner. The rest
+    refine a fresh batch of random-greedy paths or a recursive bisection, whichever has led to the
+    cheaper tree so far. A seed and an effort give one path, and more effort never a worse one;
+    trials end early when what one may still save in `expected_calls` contractions is less than it
+    usually takes (both predicted, not timed), or when the wall clock passes `max_seconds`.
 
     Args:
         network: what to contract; at least two tensors.
@@ -124,6 +125,7 @@ def search(
     trial_seconds = _TRIAL_SECONDS[0] + _TRIAL_SECONDS[1] * len(core.inputs)
     draws = np.random.default_rng(seed)
     pool: list[_Candidate] = []
+    reached = dict.fromkeys(_FRESH, 0.0)  # seconds when refined; 0 has the next turn
     trials, stopped = 0, "effort"
     while trials < effort:
         gain = _EXPECTED_GAIN * (best_seconds - least) / (1 + trials)
@@ -133,8 +135,7 @@ def search(
         if max_seconds is not None and time.monotonic() - start > max_seconds:
             stopped = "clock"
             break
-        kind = _KINDS[trials % len(_KINDS)]
-        if kind == "rebuild":
+        if trials % 2:
             candidate = min(pool, key=lambda one: one.rank)
             for _ in range(_REBUILDS):
                 candidate.tree = candidate.tree.rebuilt(draws)
@@ -142,14 +143,14 @@ def search(
         else:
             candidate = best
             if trials:
-                fresh = int(draws.integers(2**32))
-                if kind == "bisection":
-                    path = paths.bisection(seed=fresh)
-                else:
-                    path = paths.greedy(_GREEDY_RESTARTS[1], seed=fresh)
+                kind = min(reached, key=lambda name: reached[name])
+                path = paths.fresh(kind, seed=int(draws.integers(2**32)))
                 candidate = _Candidate(Refiner(legs, path, rates), kind)
             candidate.tree.refine(draws)
             pool.append(candidate)
+            if candidate.name in reached:
+                known = reached[candidate.name] or math.inf
+                reached[candidate.name] = min(known, candidate.tree.seconds)
         trials += 1
         if candidate.tree.seconds < best_seconds:
             best_seconds, best_path = candidate.tree.seconds, candidate.tree.path()
@@ -225,6 +226,12 @@ class _Paths:
         self._output = tuple(symbols[index] for index in output)
         self._sizes = dict(zip(symbols, sizes, strict=True))
 
+    def fresh(self, kind: str, *, seed: int) -> Path:
+        """A path of one of the kinds in `_FRESH`."""
+        if kind == "bisection":
+            return bisected(self._graph, self._few, seed=seed)
+        return self.greedy(_GREEDY_RESTARTS[1], seed=seed)
+
     def greedy(self, restarts: int, *, seed: int) -> Path:
         """The best of a batch of random-greedy paths by operations."""
         path, _ = cotengrust.optimize_random_greedy_track_flops(
@@ -239,10 +246,6 @@ class _Paths:
             use_ssa=True,
         )
         return tuple((left, right) for left, right in path)
-
-    def bisection(self, *, seed: int) -> Path:
-        """A recursive bisection."""
-        return bisected(self._graph, self._few, seed=seed)
 
     @cached_property
     def _graph(self) -> Graph:
