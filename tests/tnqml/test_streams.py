@@ -11,6 +11,7 @@ from tnqml import DistributedModel, Z, ansatz, protocols
 from tnqml.protocols.inference.quadratic import QuadraticForm, form_by_projections, form_by_signs
 from tnqml.protocols.privacy import attacks
 from tnqml.protocols.problems import ensembles, linear_estimation
+from tnqml.protocols.problems.sketches import sketch_message
 from tnqml.protocols.streams import stream, torch_seed
 
 SEED = 7
@@ -147,8 +148,7 @@ def test_rows_do_not_know_the_instance_of_their_seed():
     for seed in range(300):
         instance = protocols.linear_instance(4, margin=0.5, seed=seed, answer=1)
         whole = [
-            protocols.sketches.sketch_message(unit, numbers=2, bits=40, seed=seed)[0] > 2**39
-            for unit in np.eye(4)
+            sketch_message(unit, numbers=2, bits=40, seed=seed)[0] > 2**39 for unit in np.eye(4)
         ]
         signs = 2.0 * np.array(whole) - 1
         cosines.append(signs @ np.sign(instance.data) / 4)
