@@ -21,7 +21,8 @@ from contractions.network import Network
 from contractions.program import Program
 from contractions.tree import products
 
-_FORMAT = 2
+_FORMAT = 3
+_MATRICES = 4096
 
 
 def _least_seconds(function: Callable[[], object], repeats: int) -> float:
@@ -57,6 +58,9 @@ def measure() -> Machine:
             flops[name] = operations / _least_seconds(lambda a=a: a @ a, 5)  # type: ignore[misc]
         source = torch.zeros(2**22)
         target = torch.empty_like(source)
+        many = torch.zeros(_MATRICES, 4, 4)
+        product = torch.empty_like(many)
+        matrices = _least_seconds(lambda: torch.bmm(many, many, out=product), 9)
         bandwidth = 2 * source.nbytes / _least_seconds(lambda: target.copy_(source), 7)
     with torch.inference_mode(mode=False), torch.enable_grad():  # wherever it is first asked for
         small, _ = _passes(axes=3, gate=1, gates=40, batch=1)
@@ -70,6 +74,7 @@ def measure() -> Machine:
         step_seconds=step,
         memory=int(0.7 * _memory_limit()),
         name=_name(),
+        matrix_seconds=max(matrices - 3 * many.nbytes / bandwidth, 0.0) / _MATRICES,
     )
 
 

@@ -16,15 +16,18 @@ class Rates:
         product: a multiplication and an addition of two entries.
         entry: reading or writing an entry.
         step: the smallest step.
+        matrix: one more matrix in a batched product, however small.
     """
 
     product: float
     entry: float
     step: float
+    matrix: float
 
-    def seconds(self, products: float, entries: float) -> float:
-        """A step of so many products that reads and writes so many entries."""
-        return max(products * self.product, entries * self.entry) + self.step
+    def seconds(self, products: float, entries: float, matrices: float) -> float:
+        """A step of so many products in so many matrices that reads and writes so many entries."""
+        work = max(products * self.product, entries * self.entry)
+        return work + matrices * self.matrix + self.step
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,7 @@ class Machine:
         step_seconds: time of a smallest step of a program, whatever its size.
         memory: bytes of memory that a contraction may fill by default.
         name: for people, what was measured.
+        matrix_seconds: time of one more small matrix in a batched product.
     """
 
     flops: Mapping[str, float] = field(hash=False)
@@ -47,6 +51,7 @@ class Machine:
     step_seconds: float
     memory: int
     name: str = "unnamed"
+    matrix_seconds: float = 0.0
 
     def itemsize(self, dtype: str) -> int:
         """Bytes of one number; refuses dtypes that the engine does not contract."""
@@ -61,4 +66,5 @@ class Machine:
             product=passes * operations / self.flops[dtype],
             entry=passes * self.itemsize(dtype) / self.step_bandwidth,
             step=passes * self.step_seconds,
+            matrix=passes * self.matrix_seconds,
         )

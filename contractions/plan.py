@@ -36,7 +36,7 @@ Stacks = tuple[tuple[int, ...], ...]
 
 _log = logging.getLogger(__name__)
 
-_FORMAT = 6
+_FORMAT = 7
 
 
 @dataclass(frozen=True)

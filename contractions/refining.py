@@ -66,10 +66,9 @@ class Refiner:
     def _price(self, left: int, right: int, result: int) -> float:
         """The time of one product beyond what a step takes whatever its size."""
         entries = self._legs.entries
-        return max(
-            self._rates.product * entries(left | right),
-            self._rates.entry * (entries(left) + entries(right) + entries(result)),
-        )
+        matrices = entries(left & right & result)
+        moved = entries(left) + entries(right) + entries(result)
+        return self._rates.seconds(entries(left | right), moved, matrices) - self._rates.step
 
     def _inner(self, top: int, below: Collection[int] = ()) -> list[int]:
         """The products under a node, itself first, down to the nodes of `below`."""

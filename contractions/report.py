@@ -54,16 +54,18 @@ def step_costs(network: Network, path: Path, *, machine: Machine, dtype: str) ->
         live += item * (entries(c) - entries(a) - entries(b))
         arithmetic = rates.product * entries(a | b)
         traffic = rates.entry * (entries(a) + entries(b) + entries(c))
-        parts = {"operations": arithmetic, "bytes": traffic, "overhead": rates.step}
+        matrices = entries(a & b & c)
+        overhead = rates.step + rates.matrix * matrices
+        parts = {"operations": arithmetic, "bytes": traffic, "overhead": overhead}
         costs.append(
             StepCost(
                 shape=(
-                    entries(a & b & c),
+                    matrices,
                     entries((a - b) & c),
                     entries((b - a) & c),
                     entries(a & b - c),
                 ),
-                seconds=max(arithmetic, traffic) + rates.step,
+                seconds=max(arithmetic, traffic) + overhead,
                 live_bytes=live,
                 limit=max(parts, key=lambda name: parts[name]),
             )

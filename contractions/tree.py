@@ -113,7 +113,8 @@ def cost(
         products_made = entries(step.left_legs | step.right_legs)
         operations += passes * per_product * products_made
         moved += passes * item * (a + b + c)
-        seconds += passes * rates.seconds(products_made, a + b + c)
+        matrices = entries(step.left_legs & step.right_legs & step.legs)
+        seconds += passes * rates.seconds(products_made, a + b + c, matrices)
         peak = max(peak, live + a + b + c)
         live += (a + b + c) if gradient else c - a - b
         largest = max(largest, c)

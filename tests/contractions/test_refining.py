@@ -17,6 +17,7 @@ MACHINE = Machine(
     step_bandwidth=4e9,
     step_seconds=1e-7,
     memory=2**40,
+    matrix_seconds=1e-7,
 )
 RATES = MACHINE.rates("float64")
 
@@ -108,7 +109,7 @@ def test_the_best_order_of_a_few_tensors_is_found(seed):
     edges = list(itertools.combinations(range(5), 2))
     terms = [[edge for edge in edges if tensor in edge] for tensor in range(5)]
     network = Network(terms, (), {edge: int(rng.integers(2, 9)) for edge in edges})
-    legs, rates = Legs(network), Rates(product=1.0, entry=1e-9, step=0.0)
+    legs, rates = Legs(network), Rates(product=1.0, entry=1e-9, step=0.0, matrix=0.0)
     best = min(Refiner(legs, path, rates).seconds for path in all_paths(tuple(range(5)), 5))
     tree = Refiner(legs, random_path(5, seed), rates)
     tree.refine(np.random.default_rng(0))
