@@ -1,7 +1,7 @@
 """A program bound to memory: every operand a view made once, every call ready to be made."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cached_property, partial
 
 import torch
 from torch import Tensor
@@ -129,14 +129,26 @@ class Bound:
     def _pulled(self) -> list[Tensor]:
         """The cotangent of every node, flat."""
         pulled: dict[int, Tensor] = {}
-        for number, stack in enumerate(self._stacks):
-            rows = self._flat(("pulled", number), self._reserved.stack_entries(number)).view(
-                len(stack), -1
-            )
+        for stack, gradient in zip(self._stacks, self._gradients, strict=True):
+            rows = gradient.view(len(stack), -1)
             pulled |= dict(zip(stack, rows.unbind(), strict=True))
         for node in range(self._leaves, self._ends):
             pulled[node] = self._flat((node, "pulled"), self._lowered.size_of(node))
         return [pulled[node] for node in range(self._ends)]
+
+    @cached_property
+    def _cotangent(self) -> Tensor:
+        """That of the last node, flat."""
+        node = self._ends - 1
+        return self._flat((node, "pulled"), self._lowered.size_of(node))
+
+    @cached_property
+    def _gradients(self) -> list[Tensor]:
+        """The cotangent of every stack, flat."""
+        return [
+            self._flat(("pulled", number), self._reserved.stack_entries(number))
+            for number in range(len(self._stacks))
+        ]
 
     def forward(self, arrays: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """The last node, and the logarithm of its scale over the output's axes."""
@@ -158,15 +170,12 @@ class Bound:
         calls = self._reverses.get(wanted)
         if calls is None:
             calls = self._reverses[wanted] = self._reverse_calls(wanted)
-        node = self._ends - 1
-        self._flat((node, "pulled"), self._lowered.size_of(node)).copy_(cotangent.reshape(-1))
+        self._cotangent.copy_(cotangent.reshape(-1))
         for call in calls:
             call()
         return [
-            self._flat(("pulled", number), self._reserved.stack_entries(number)).clone()
-            if is_wanted
-            else None
-            for number, is_wanted in enumerate(wanted)
+            gradient.clone() if is_wanted else None
+            for gradient, is_wanted in zip(self._gradients, wanted, strict=True)
         ]
 
 

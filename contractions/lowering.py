@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -84,7 +85,11 @@ class Lowered:
 
     def size_of(self, node: int) -> int:
         """The number of entries of a node."""
-        return self._size(self.orders[node])
+        return self._entries[node]
+
+    @cached_property
+    def _entries(self) -> list[int]:
+        return [self._size(order) for order in self.orders]
 
     def log_scale(self, scales: Mapping[int, Tensor], *, like: Tensor) -> Tensor:
         """The logarithm of what the steps in `scales` divided by, over the output's axes.

@@ -122,7 +122,7 @@ class Network:
         kept = tuple(network.outer_inds()) if output is None else tuple(output)
         return cls([tensor.inds for tensor in network], kept, network.ind_sizes())
 
-    @property
+    @cached_property
     def shapes(self) -> tuple[tuple[int, ...], ...]:
         """The shape of every tensor."""
         return tuple(tuple(self.sizes[index] for index in term) for term in self.inputs)

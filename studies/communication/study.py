@@ -124,7 +124,7 @@ def full() -> list[Cell]:
     sizes = [2**power for power in range(4, 13)]
     much: dict[str, list[int]] = {"draws": [300_000_000], "checks": [200]}
     return [
-        *grid(Cell, {"size": sizes, **much}),
+        *grid(Cell, {"size": sizes, **(much | {"checks": [1000]})}),
         *grid(Cell, {"problem": ["matching"], "size": sizes, **much}),
         *grid(Cell, {"problem": ["linear"], "size": sizes, "draws": [2 * 10**9], "checks": [200]}),
         *_crossovers(
