@@ -144,7 +144,7 @@ def _spectral(
     graph: Graph, counts: list[int], generator: np.random.Generator, balance: float
 ) -> Iterator[list[bool]]:
     """The best cuts along random mixes of the slowest modes, the slower the likelier."""
-    size, total, links = len(graph), sum(counts), sum(map(len, graph))
+    size, total, links = len(graph), sum(counts), 1 + sum(map(len, graph))
     laplacian = np.zeros((size, size))
     for node, near in enumerate(graph):
         laplacian[node, list(near)] = [-weight for weight in near.values()]

@@ -19,7 +19,7 @@ def of_graph(graph: nx.Graph) -> list[dict[int, float]]:
     return [dict.fromkeys(graph[node], 1.0) for node in sorted(graph)]
 
 
-@pytest.mark.parametrize("nodes", [1, 2, 8, 9, 50, 400])
+@pytest.mark.parametrize("nodes", [1, 2, 8, 9, 50, 400, 1500])
 @pytest.mark.parametrize("degree", [0, 3])
 def test_a_path_contracts_every_tensor_once(nodes, degree):
     graph = nx.empty_graph(nodes)
