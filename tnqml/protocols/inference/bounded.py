@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from tnqml.errors import InputError
-from tnqml.protocols.ledger import check_count
-from tnqml.protocols.stopping import Stopping, Tally, check_probability, mean_interval
+from tnqml.protocols.stopping import Fixed, Stopping, Tally, check_probability, mean_interval
 
 _GROWTH = 1.2  # from one look to the next
 
@@ -43,24 +42,8 @@ def _around(seen: Tally, half: float) -> tuple[float, float]:
 
 
 @dataclass(frozen=True)
-class FixedBounded:
-    """A goal that takes so many copies, whatever comes out.
-
-    Args:
-        most: copies, at least 1.
-        failure: probability that the interval misses the mean, in (0, 1).
-    """
-
-    most: int
-    failure: float
-
-    def __post_init__(self) -> None:
-        check_count(self.most, "shots")
-        check_probability(self.failure, "failure")
-
-    def wanted(self, seen: Tally) -> int:
-        """The copies that are missing."""
-        return self.most - seen.count
+class FixedBounded(Fixed):
+    """A goal that takes so many copies of outcomes in [0, 1], whatever comes out; as `Fixed`."""
 
     def estimate(self, seen: Tally) -> float:
         """The mean share."""
