@@ -1,16 +1,15 @@
 """A program bound to memory: every operand a view made once, every call ready to be made."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cached_property, partial
 
 import torch
 from torch import Tensor
 
+from contractions.calls import Call, Calls
 from contractions.lowering import Lowered
 from contractions.reservation import Reservation
 from contractions.steps import writer
-
-Call = Callable[[], object]
 
 
 class Bound:
@@ -53,8 +52,8 @@ class Bound:
         ]
         self._nodes = self._views()
         self._scales: dict[int, Tensor] = {}
-        self._forward = self._forward_calls()
-        self._reverses: dict[tuple[bool, ...], list[Call]] = {}
+        self._forward = Calls(self._forward_calls(), device)
+        self._reverses: dict[tuple[bool, ...], Calls] = {}
         self.spent = True
 
     def _flat(self, name: object, entries: int) -> Tensor:
@@ -155,8 +154,7 @@ class Bound:
         self.spent = False
         for target, array in zip(self._inputs, arrays, strict=True):
             target.copy_(array.reshape(target.shape))
-        for call in self._forward:
-            call()
+        self._forward()
         last = self._nodes[-1].clone()
         return last, self._lowered.log_scale(self._scales, like=last)
 
@@ -169,10 +167,10 @@ class Bound:
         self.spent = True
         calls = self._reverses.get(wanted)
         if calls is None:
-            calls = self._reverses[wanted] = self._reverse_calls(wanted)
+            calls = Calls(self._reverse_calls(wanted), self._block.device)
+            self._reverses[wanted] = calls
         self._cotangent.copy_(cotangent.reshape(-1))
-        for call in calls:
-            call()
+        calls()
         return [
             gradient.clone() if is_wanted else None
             for gradient, is_wanted in zip(self._gradients, wanted, strict=True)

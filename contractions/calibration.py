@@ -3,10 +3,11 @@
 import json
 import os
 import platform
+import re
 import time
 from collections.abc import Callable
 from dataclasses import asdict
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -21,23 +22,27 @@ from contractions.network import Network
 from contractions.program import Program
 from contractions.tree import products
 
-_FORMAT = 3
+_FORMAT = 4
 _MATRICES = 4096
+_CPU = torch.device("cpu")
 
 
-def _least_seconds(function: Callable[[], object], repeats: int) -> float:
+def _least_seconds(function: Callable[[], object], repeats: int, device: torch.device) -> float:
     """The least of several times, since what else runs can only add to it."""
-    function()
     times = []
-    for _ in range(repeats):
+    for _ in range(2 + repeats):  # the first two set up
         start = time.perf_counter()
         function()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
         times.append(time.perf_counter() - start)
-    return min(times)
+    return min(times[2:])
 
 
-def _memory_limit() -> int:
-    """Bytes that this process may use: the machine's, or its control group's if that is less."""
+def _memory_limit(device: torch.device) -> int:
+    """Bytes that this process may use: the device's, or its control group's if that is less."""
+    if device.type == "cuda":
+        return int(torch.cuda.get_device_properties(device).total_memory)
     total = int(psutil.virtual_memory().total)
     for file in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
         try:
@@ -47,38 +52,44 @@ def _memory_limit() -> int:
     return total
 
 
-def measure() -> Machine:
-    """This machine's roofline, measured now in about a second."""
+def measure(device: torch.device = _CPU) -> Machine:
+    """The roofline of this machine, or of a GPU in it, measured now in about a second."""
     generator = torch.Generator().manual_seed(0)
+    least = partial(_least_seconds, device=device)
     flops = {}
     with torch.inference_mode():
         for name in ITEMSIZE:
-            a = torch.randn(512, 512, dtype=getattr(torch, name), generator=generator)
-            operations = (8 if a.is_complex() else 2) * 512**3
-            flops[name] = operations / _least_seconds(lambda a=a: a @ a, 5)  # type: ignore[misc]
-        source = torch.zeros(2**22)
+            a = torch.randn(512, 512, dtype=getattr(torch, name), generator=generator).to(device)
+            if device.type == "cuda":  # what fills it is larger
+                a = a.repeat(8, 8)
+            operations = (8 if a.is_complex() else 2) * len(a) ** 3
+            flops[name] = operations / least(partial(torch.mm, a, a), 5)
+        source = torch.zeros(2**22 if device.type == "cpu" else 2**28, device=device)
         target = torch.empty_like(source)
-        many = torch.zeros(_MATRICES, 4, 4)
+        many = torch.zeros(_MATRICES, 4, 4, device=device)
         product = torch.empty_like(many)
-        matrices = _least_seconds(lambda: torch.bmm(many, many, out=product), 9)
-        bandwidth = 2 * source.nbytes / _least_seconds(lambda: target.copy_(source), 7)
+        matrices = least(lambda: torch.bmm(many, many, out=product), 9)
+        bandwidth = 2 * source.nbytes / least(lambda: target.copy_(source), 7)
     with torch.inference_mode(mode=False), torch.enable_grad():  # wherever it is first asked for
-        small, _ = _passes(axes=3, gate=1, gates=40, batch=1)
-        large, moved = _passes(axes=7, gate=3, gates=6, batch=32)
-        step = _least_seconds(small, 15) / (3 * 40)
-        large_seconds = _least_seconds(large, 5)
+        small, _ = _passes(axes=3, gate=1, gates=40, batch=1, device=device)
+        batch = 32 if device.type == "cpu" else 512
+        large, moved = _passes(axes=7, gate=3, gates=6, batch=batch, device=device)
+        step = least(small, 15) / (3 * 40)
+        large_seconds = least(large, 5)
     return Machine(
         flops=flops,
         bandwidth=bandwidth,
         step_bandwidth=3 * moved / max(large_seconds - 3 * 6 * step, 1e-9),
         step_seconds=step,
-        memory=int(0.7 * _memory_limit()),
-        name=_name(),
+        memory=int(0.7 * _memory_limit(device)),
+        name=_name(device),
         matrix_seconds=max(matrices - 3 * many.nbytes / bandwidth, 0.0) / _MATRICES,
     )
 
 
-def _passes(*, axes: int, gate: int, gates: int, batch: int) -> tuple[Callable[[], object], int]:
+def _passes(
+    *, axes: int, gate: int, gates: int, batch: int, device: torch.device
+) -> tuple[Callable[[], object], int]:
     """Value and gradient of gates on the axes of a state, and the bytes that one pass moves.
 
     Args:
@@ -86,6 +97,7 @@ def _passes(*, axes: int, gate: int, gates: int, batch: int) -> tuple[Callable[[
         gate: axes that a gate acts on, drawn at random.
         gates: how many; as many steps.
         batch: size of the batch.
+        device: where they run.
     """
     generator = np.random.default_rng(0)
     current = [f"state {axis}" for axis in range(axes)]
@@ -100,7 +112,7 @@ def _passes(*, axes: int, gate: int, gates: int, batch: int) -> tuple[Callable[[
     network = Network(terms, ("batch", *current), {**sizes, "batch": batch})
     path = ((0, 1), *((gates + number, number + 1) for number in range(1, gates)))
     program = Program(network, Lowered(network, path), None)
-    arrays = [torch.full(shape, 0.1, requires_grad=True) for shape in network.shapes]
+    arrays = [torch.full(shape, 0.1, requires_grad=True, device=device) for shape in network.shapes]
     entries = sum(
         int(np.prod([network.numbered[2][index] for index in legs]))
         for step in products(network, path)
@@ -109,20 +121,32 @@ def _passes(*, axes: int, gate: int, gates: int, batch: int) -> tuple[Callable[[
     return lambda: torch.autograd.backward(program.run(arrays).sum()), 4 * entries
 
 
-def _name() -> str:
+def _name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
     return f"{platform.machine()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads"
 
 
+def this_machine(device: torch.device = _CPU) -> Machine:
+    """This machine's roofline, measured once and kept in the user's cache folder.
+
+    Args:
+        device: the processor, or a GPU.
+    """
+    return _known(device)
+
+
 @cache
-def this_machine() -> Machine:
-    """This machine's roofline, measured once and kept in the user's cache folder."""
-    path = cache_folder() / f"machine-{_FORMAT}-{torch.get_num_threads()}-threads.json"
+def _known(device: torch.device) -> Machine:
+    name = _name(device)
+    where = re.sub(r"\W+", "-", name)
+    path = cache_folder() / f"machine-{_FORMAT}-{where}.json"
     try:
         stored = Machine(**json.loads(read_checked(path)))
     except (ContractionError, TypeError, ValueError):
         stored = None
-    if stored is not None and stored.name == _name() and set(stored.flops) == set(ITEMSIZE):
+    if stored is not None and stored.name == name and set(stored.flops) == set(ITEMSIZE):
         return stored
-    machine = measure()
+    machine = measure(device)
     write_checked(path, json.dumps(asdict(machine)))
     return machine

@@ -1,7 +1,6 @@
 """The one kind of step that a program is made of: a batched matrix product, there and back."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal
@@ -9,11 +8,12 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from contractions.calls import Call
+
 _GATHER_FROM = 512
 _WIDE = 32
 _SQUARE = 8
 
-Call = Callable[[], object]
 Side = Literal["left", "right"]
 
 

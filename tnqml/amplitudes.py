@@ -86,15 +86,16 @@ def _use_state(circuit: Circuit, features: Tensor, memory: int | None) -> bool:
             "a noisy circuit has no amplitudes and no overlaps, its state being mixed; leave out "
             "its channels, or ask for probabilities"
         )
+    machine = this_machine(features.device)
     cost = statevector.cost(
         circuit,
         strings=0,
         batch=len(features),
         dtype=features.dtype,
         gradient=True,
-        machine=this_machine(),
+        machine=machine,
     )
-    limit = this_machine().memory if memory is None else memory
+    limit = machine.memory if memory is None else memory
     return bool(circuit.amplitudes) or (cost.peak_bytes <= limit and cost.seconds < _STATE_SECONDS)
 
 
@@ -105,6 +106,7 @@ def _task(parameters: Tensor, features: Tensor, *, selected: bool, memory: int |
         selected=selected,
         scaled=True,
         memory=memory,
+        device=features.device,
     )
 
 

@@ -1,7 +1,7 @@
 """`DistributedModel`: expectations of a distributed circuit as a torch module."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -165,7 +165,7 @@ class DistributedModel(nn.Module):
         """
         if not isinstance(batch, int) or batch < 1:
             raise InputError(f"batch is {batch!r}; expected an integer of at least 1")
-        return self._choose(batch, Task(self.dtype, gradient=gradient, memory=self.memory))
+        return self._choose(batch, self._task(gradient=gradient))
 
     def _choose(self, batch: int, task: Task) -> RouteCost:
         bucket = 1 << (batch - 1).bit_length()
@@ -250,12 +250,21 @@ class DistributedModel(nn.Module):
                     "vector is no quantum state, so drop it"
                 )
 
-    def _task(self, x: Tensor, *, scaled: bool = False) -> Task:
-        gradient = torch.is_grad_enabled() and (self.theta.requires_grad or x.requires_grad)
-        return Task(self.dtype, gradient=gradient, scaled=scaled, memory=self.memory)
+    def _task(self, *, gradient: bool, scaled: bool = False) -> Task:
+        return Task(
+            self.dtype,
+            gradient=gradient,
+            scaled=scaled,
+            memory=self.memory,
+            device=self.theta.device,
+        )
+
+    def _records(self, x: Tensor) -> bool:
+        """Whether a reverse pass may follow."""
+        return torch.is_grad_enabled() and (self.theta.requires_grad or x.requires_grad)
 
     def _values(self, x: Tensor, task: Task) -> tuple[Tensor, Tensor]:
-        choice = self._choose(len(x), Task(task.dtype, gradient=task.gradient, memory=task.memory))
+        choice = self._choose(len(x), replace(task, scaled=False))
         return self.route(choice.route).values(self.theta, x, task=task)
 
     def forward(
@@ -264,7 +273,7 @@ class DistributedModel(nn.Module):
     ) -> Tensor:
         """The expectations, (batch, observables), or (batch,) for one observable alone."""
         x = self.check_input(x)
-        values, _ = self._values(x, self._task(x))
+        values, _ = self._values(x, self._task(gradient=self._records(x)))
         result = self._outputs.combine(values)
         return result[:, 0] if self.single_output else result
 
@@ -278,7 +287,7 @@ class DistributedModel(nn.Module):
         gradient: a derivative of the mantissa is that of the value divided by exp(log_scale).
         """
         x = self.check_input(x)
-        values, logs = self._values(x, self._task(x, scaled=True))
+        values, logs = self._values(x, self._task(gradient=self._records(x), scaled=True))
         mantissa, log_scale = self._outputs.combine_scaled(values, logs)
         if self.single_output:
             return Scaled(mantissa[:, 0], log_scale[:, 0])
@@ -299,7 +308,7 @@ class DistributedModel(nn.Module):
         if wanted not in {"parameters", "features"}:
             raise InputError(f"wanted is {wanted!r}; expected 'parameters' or 'features'")
         x = self.check_input(x)
-        task = Task(self.dtype, gradient=True, memory=self.memory)
+        task = self._task(gradient=True)
         route = self.route(self._choose(len(x), task).route)
         return route.jacobian(self.theta, x, task=task, wanted=wanted)
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 import contractions
-from contractions import Cost, Plan
+from contractions import Cost, Machine, Plan
 from tnqml.cone import Cone
 from tnqml.errors import RouteError
 from tnqml.evaluation import Evaluator
@@ -24,6 +24,7 @@ _ENDS: dict[str, dict[str, tuple[int | None, ...]]] = {
     "ket": {CLOSED: (0,), OPEN: (None,)},
 }
 _CONES, _BATCH = "cones", "batch"
+_CPU = torch.device("cpu")
 
 Result = TypeVar("Result")
 
@@ -39,6 +40,7 @@ class Task:
         selected: each open leg is closed with a vector of its own for every sample.
         scaled: results as mantissa and logarithm.
         memory: cap in bytes, or None for the machine's default.
+        device: where it runs.
     """
 
     dtype: torch.dtype
@@ -47,6 +49,12 @@ class Task:
     selected: bool = False
     scaled: bool = False
     memory: int | None = None
+    device: torch.device = _CPU
+
+    @property
+    def machine(self) -> Machine:
+        """The roofline that it is planned with."""
+        return contractions.this_machine(self.device)
 
 
 @dataclass(frozen=True)
@@ -160,6 +168,7 @@ class ConeNetwork:
             gradient=task.gradient,
             memory=task.memory,
             orders=[forwards, backwards],
+            machine=task.machine,
         )
         if _BATCH in structure.sizes:
             plan = plan.resized({_BATCH: batch})

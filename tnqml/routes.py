@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 import torch
 from torch import Tensor
 
-from contractions import ContractionTooLarge, Cost, this_machine
+from contractions import ContractionTooLarge, Cost
 from tnqml import density, statevector
 from tnqml.circuit import Circuit
 from tnqml.cone import Cone, Known, Wires, canonical, light_cone
@@ -221,7 +221,7 @@ class StateRoute:
             batch=batch,
             dtype=task.dtype,
             gradient=task.gradient,
-            machine=this_machine(),
+            machine=task.machine,
         )
 
     def _rows(self, batch: int, task: Task) -> int:
@@ -230,7 +230,7 @@ class StateRoute:
         Raises:
             ContractionTooLarge: not even one does.
         """
-        memory = this_machine().memory if task.memory is None else task.memory
+        memory = task.machine.memory if task.memory is None else task.memory
         while (cost := self._cost(batch, task)).peak_bytes > memory:
             if batch == 1:
                 raise ContractionTooLarge(

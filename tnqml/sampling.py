@@ -45,14 +45,15 @@ def probabilities(
         raise InputError(
             f"qubits are {tuple(listed)}; the circuit has qubits 0 to {circuit.qubits - 1}"
         )
-    limit = this_machine().memory if memory is None else memory
+    machine = this_machine(features.device)
+    limit = machine.memory if memory is None else memory
     cost = statevector.cost(
         circuit,
         strings=0,
         batch=len(features),
         dtype=features.dtype,
         gradient=False,
-        machine=this_machine(),
+        machine=machine,
     )
     fits, local = cost.peak_bytes <= limit, fits_pauli_route(circuit)
     if fits and (cost.seconds < _STATE_SECONDS or len(listed) > MOST_MARGINAL_QUBITS or not local):
@@ -94,7 +95,7 @@ def _from_cone(
     gates = light_cone(Wires(circuit), dict.fromkeys(qubits, "Z"), marginal=True)
     network = ConeNetwork([canonical(gates, dict.fromkeys(qubits, OPEN))])
     gradient = parameters.requires_grad or features.requires_grad
-    task = Task(features.dtype, gradient=gradient, memory=memory)
+    task = Task(features.dtype, gradient=gradient, memory=memory, device=features.device)
     values, _ = network.run(parameters, features, task=task)
     distribution = values[0]
     for axis in range(1, len(qubits) + 1):  # p(bits) = 2^-k sum_z (-1)^(bits . z) <Z^z>
