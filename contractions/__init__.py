@@ -1,27 +1,34 @@
 """Plan, lower and run the contraction of any tensor network."""
 
 from contractions.calibration import measure, this_machine
+from contractions.calls import Call
 from contractions.errors import ContractionError, ContractionTooLarge, NetworkError, PlanError
 from contractions.files import cache_folder
 from contractions.folding import Folded
 from contractions.machine import Machine
 from contractions.network import Network
 from contractions.plan import Plan, plan
-from contractions.program import Scaled
+from contractions.program import Program, Scaled
 from contractions.report import StepCost
+from contractions.sources import Filling, Given, Source
 from contractions.tree import Cost
 
 __all__ = [
+    "Call",
     "ContractionError",
     "ContractionTooLarge",
     "Cost",
+    "Filling",
     "Folded",
+    "Given",
     "Machine",
     "Network",
     "NetworkError",
     "Plan",
     "PlanError",
+    "Program",
     "Scaled",
+    "Source",
     "StepCost",
     "cache_folder",
     "measure",

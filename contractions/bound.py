@@ -9,6 +9,7 @@ from torch import Tensor
 from contractions.calls import Call, Calls
 from contractions.lowering import Lowered
 from contractions.reservation import Reservation
+from contractions.sources import Source
 from contractions.steps import writer
 
 
@@ -20,7 +21,7 @@ class Bound:
 
     Args:
         lowered: the steps.
-        stacks: for each array that is given, the tensors that it holds along its first axis.
+        source: what fills the tensors.
         dtype: of the arrays.
         device: where they are.
         reverse: whether a reverse pass may follow; else what it needs is not kept.
@@ -30,29 +31,28 @@ class Bound:
     def __init__(
         self,
         lowered: Lowered,
-        stacks: Sequence[Sequence[int]],
+        source: Source,
         *,
         dtype: torch.dtype,
         device: torch.device,
         reverse: bool,
         scaled: bool,
     ) -> None:
-        self._lowered, self._stacks = lowered, tuple(stacks)
+        self._lowered, self._stacks = lowered, source.stacks
         self._steps = [step for step, _ in lowered.steps]
         self._leaves = len(lowered.orders) - len(self._steps)
         self._rescales = [rescale if scaled else None for _, rescale in lowered.steps]
         self._ends = len(lowered.orders)
         self._reserved = Reservation(lowered, self._stacks, reverse=reverse, scaled=scaled)
         self._block = torch.empty(self._reserved.size, dtype=dtype, device=device)
-        self.nbytes = self._block.nbytes
         self._operands: list[tuple[Tensor, Tensor]] = []
-        self._inputs = [
-            self._flat(("stack", number), self._reserved.stack_entries(number)).view(len(stack), -1)
-            for number, stack in enumerate(self._stacks)
-        ]
+        self._filled = self._rows("stack")
+        self._cotangents = self._rows("pulled") if reverse else []
+        self._filling = source.bind(self._filled, self._cotangents)
+        self.nbytes = self._block.nbytes + self._filling.nbytes
         self._nodes = self._views()
         self._scales: dict[int, Tensor] = {}
-        self._forward = Calls(self._forward_calls(), device)
+        self._forward = Calls([*self._filling.forward, *self._forward_calls()], device)
         self._reverses: dict[tuple[bool, ...], Calls] = {}
         self.spent = True
 
@@ -60,10 +60,17 @@ class Bound:
         start = self._reserved.offset(name)
         return self._block[start : start + entries]
 
+    def _rows(self, name: str) -> list[Tensor]:
+        """Memory of every stack, (tensors, entries)."""
+        return [
+            self._flat((name, number), self._reserved.stack_entries(number)).view(len(stack), -1)
+            for number, stack in enumerate(self._stacks)
+        ]
+
     def _views(self) -> list[Tensor]:
         """The entries of every node, flat."""
         nodes: dict[int, Tensor] = {}
-        for stack, rows in zip(self._stacks, self._inputs, strict=True):
+        for stack, rows in zip(self._stacks, self._filled, strict=True):
             nodes |= dict(zip(stack, rows.unbind(), strict=True))
         for node in range(self._leaves, self._ends):
             nodes[node] = self._flat(node, self._lowered.size_of(node))
@@ -94,11 +101,11 @@ class Bound:
         return calls
 
     def _reverse_calls(self, wanted: tuple[bool, ...]) -> list[Call]:
-        """Calls that pull the last node's cotangent back to the stacks that are wanted."""
+        """Calls that pull the last node's cotangent back to the inputs that are wanted."""
         needed = [False] * self._leaves
-        for stack, is_wanted in zip(self._stacks, wanted, strict=True):
+        for stack, is_needed in zip(self._stacks, self._filling.needed(wanted), strict=True):
             for node in stack:
-                needed[node] = is_wanted
+                needed[node] = is_needed
         for step in self._steps:
             needed.append(needed[step.left] or needed[step.right])
         pulled = self._pulled()
@@ -123,13 +130,12 @@ class Bound:
                     calls += writer(first, second, out=target.view(layout.shape), scratch=scratch)
                     if layout.moves:
                         calls.append(layout.mover(target, pulled[source], undo=True))
-        return calls
+        return [*calls, *self._filling.reverse(wanted)]
 
     def _pulled(self) -> list[Tensor]:
         """The cotangent of every node, flat."""
         pulled: dict[int, Tensor] = {}
-        for stack, gradient in zip(self._stacks, self._gradients, strict=True):
-            rows = gradient.view(len(stack), -1)
+        for stack, rows in zip(self._stacks, self._cotangents, strict=True):
             pulled |= dict(zip(stack, rows.unbind(), strict=True))
         for node in range(self._leaves, self._ends):
             pulled[node] = self._flat((node, "pulled"), self._lowered.size_of(node))
@@ -141,25 +147,17 @@ class Bound:
         node = self._ends - 1
         return self._flat((node, "pulled"), self._lowered.size_of(node))
 
-    @cached_property
-    def _gradients(self) -> list[Tensor]:
-        """The cotangent of every stack, flat."""
-        return [
-            self._flat(("pulled", number), self._reserved.stack_entries(number))
-            for number in range(len(self._stacks))
-        ]
-
-    def forward(self, arrays: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    def forward(self, inputs: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """The last node, and the logarithm of its scale over the output's axes."""
         self.spent = False
-        for target, array in zip(self._inputs, arrays, strict=True):
-            target.copy_(array.reshape(target.shape))
+        for target, given in zip(self._filling.inputs, inputs, strict=True):
+            target.copy_(given.reshape(target.shape))
         self._forward()
         last = self._nodes[-1].clone()
         return last, self._lowered.log_scale(self._scales, like=last)
 
     def reverse(self, cotangent: Tensor, *, wanted: tuple[bool, ...]) -> list[Tensor | None]:
-        """The cotangent of every stack that is wanted, flat, from that of the last node.
+        """The cotangent of every input that is wanted, from that of the last node.
 
         It may be called once after each forward run, whose entries it overwrites; `spent` says
         that it was.
@@ -173,7 +171,7 @@ class Bound:
         calls()
         return [
             gradient.clone() if is_wanted else None
-            for gradient, is_wanted in zip(self._gradients, wanted, strict=True)
+            for gradient, is_wanted in zip(self._filling.gradients, wanted, strict=True)
         ]
 
 

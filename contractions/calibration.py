@@ -20,6 +20,7 @@ from contractions.lowering import Lowered
 from contractions.machine import ITEMSIZE, Machine
 from contractions.network import Network
 from contractions.program import Program
+from contractions.sources import Given
 from contractions.tree import products
 
 _FORMAT = 4
@@ -111,8 +112,10 @@ def _passes(
     sizes = dict.fromkeys((index for term in terms for index in term), 4)
     network = Network(terms, ("batch", *current), {**sizes, "batch": batch})
     path = ((0, 1), *((gates + number, number + 1) for number in range(1, gates)))
-    program = Program(network, Lowered(network, path), None)
-    arrays = [torch.full(shape, 0.1, requires_grad=True, device=device) for shape in network.shapes]
+    stacks = ((0,), tuple(range(1, 1 + gates)))
+    program = Program(network, Lowered(network, path), Given(stacks))
+    shapes = [(len(stack), *network.shapes[stack[0]]) for stack in stacks]
+    arrays = [torch.full(shape, 0.1, requires_grad=True, device=device) for shape in shapes]
     entries = sum(
         int(np.prod([network.numbered[2][index] for index in legs]))
         for step in products(network, path)

@@ -26,13 +26,11 @@ from contractions.program import Program, Scaled
 from contractions.report import StepCost, draw, step_costs, table
 from contractions.reservation import Reservation
 from contractions.search import Found, depth_first, search
+from contractions.sources import Given, Source, Stacks
 from contractions.tree import Cost, Path, cost, leaf_legs, products
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-Stacks = tuple[tuple[int, ...], ...]
-"""For each array the tensors that it holds along its first axis."""
 
 _log = logging.getLogger(__name__)
 
@@ -121,8 +119,13 @@ class Plan:
 
     def _program(self, stacks: Stacks | None) -> Program:
         if stacks not in self._programs:
-            self._programs[stacks] = Program(self.network, self._lowered, stacks)
+            given = None if stacks is None else Given(stacks)
+            self._programs[stacks] = self.program(given)
         return self._programs[stacks]
+
+    def program(self, source: Source | None = None) -> Program:
+        """A program of this plan whose tensors a source fills; `contract` makes its own."""
+        return Program(self.network, self._lowered, source)
 
     def resized(self, sizes: Mapping[Any, int]) -> "Plan":
         """The same tree for other sizes of the indices named, a batch for instance.

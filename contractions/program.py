@@ -13,6 +13,7 @@ from contractions.bound import Bound
 from contractions.leases import LEASES
 from contractions.lowering import Lowered, Order
 from contractions.network import Network
+from contractions.sources import Given, Source
 from contractions.steps import product
 
 _NUMBERS = count()
@@ -40,22 +41,21 @@ class Program:
     Args:
         network: what is contracted.
         lowered: its steps.
-        stacks: for each array that a run is given, the tensors that it holds along its first axis,
-            all of one shape; every tensor is in one of them. By default an array for each tensor,
-            without that axis.
+        source: what fills the tensors from the inputs of a run; by default the inputs are the
+            tensors.
     """
 
-    def __init__(
-        self, network: Network, lowered: Lowered, stacks: Sequence[Sequence[int]] | None = None
-    ) -> None:
+    def __init__(self, network: Network, lowered: Lowered, source: Source | None = None) -> None:
         self._inputs, self._output, self._sizes = network.numbered
         self._lowered = lowered
-        listed = [[leaf] for leaf in range(len(self._inputs))] if stacks is None else stacks
-        self._stacks = tuple(tuple(stack) for stack in listed)
+        if source is None:
+            source = Given(tuple((leaf,) for leaf in range(len(self._inputs))))
         orders = self._lowered.orders
         self._as_given = all(
             term == order for term, order in zip(self._inputs, orders, strict=False)
         )
+        self._given = source
+        self._source = source if self._as_given else Given(source.stacks)
         self._final_view = tuple(self._sizes[index] for index in orders[-1])
         self._final_order = tuple(orders[-1].index(index) for index in self._output)
         self._number = next(_NUMBERS)
@@ -66,44 +66,45 @@ class Program:
         """Itself: nothing of it changes."""
         return self
 
-    def run(self, arrays: Sequence[Tensor]) -> Tensor:
+    def run(self, inputs: Sequence[Tensor]) -> Tensor:
         """The contracted network; axes as the network's output."""
-        return self._finish(self._run(arrays, scaled=False)[0])
+        return self._finish(self._run(inputs, scaled=False)[0])
 
-    def run_scaled(self, arrays: Sequence[Tensor]) -> Scaled:
+    def run_scaled(self, inputs: Sequence[Tensor]) -> Scaled:
         """The contracted network as mantissa and logarithm, rescaled along the way."""
-        last, log_scale = self._run(arrays, scaled=True)
+        last, log_scale = self._run(inputs, scaled=True)
         flat = self._finish(last)
         mantissa, logarithm = _normalise(flat.reshape(-1, 1))
         return Scaled(mantissa.reshape(flat.shape), log_scale + logarithm.reshape(flat.shape))
 
-    def _run(self, arrays: Sequence[Tensor], *, scaled: bool) -> tuple[Tensor, Tensor]:
+    def _run(self, inputs: Sequence[Tensor], *, scaled: bool) -> tuple[Tensor, Tensor]:
         if not self._as_given:
-            arrays = self._reduced(arrays)
+            inputs = self._reduced(self._given.arrays(inputs))
         if torch._C._functorch.maybe_current_level() is not None or not self._lowered.steps:
-            return self.plain(arrays, scaled=scaled)
-        if torch.is_grad_enabled() and any(array.requires_grad for array in arrays):
-            last, log_scale = _Contraction.apply(self, scaled, *arrays)  # type: ignore[no-untyped-call]
+            return self.plain(inputs, scaled=scaled)
+        if torch.is_grad_enabled() and any(given.requires_grad for given in inputs):
+            last, log_scale = _Contraction.apply(self, scaled, *inputs)  # type: ignore[no-untyped-call]
             return last, log_scale
-        number = self.borrow(arrays[0], reverse=False, scaled=scaled)
+        number = self.borrow(inputs[0], reverse=False, scaled=scaled)
         try:
             bound = LEASES.bound(number)
             assert bound is not None  # noqa: S101 - it was just borrowed
             with torch.no_grad():
-                return bound.forward(arrays)
+                return bound.forward(inputs)
         finally:
             LEASES.give_back(number)
 
     def borrow(self, like: Tensor, *, reverse: bool, scaled: bool) -> int:
-        """A lease on memory for a run on arrays of that dtype and device."""
-        key: Hashable = (self._number, like.dtype, like.device, reverse, scaled)
+        """A lease on memory for a run on inputs of that dtype and device."""
+        dtype = self._source.dtype or like.dtype
+        key: Hashable = (self._number, dtype, like.device, reverse, scaled)
 
         def make() -> Bound:
             with torch.inference_mode(False), torch.no_grad():
                 return Bound(
                     self._lowered,
-                    self._stacks,
-                    dtype=like.dtype,
+                    self._source,
+                    dtype=dtype,
                     device=like.device,
                     reverse=reverse,
                     scaled=scaled,
@@ -114,7 +115,7 @@ class Program:
     def _leaves(self, arrays: Sequence[Tensor], terms: Sequence[Order]) -> list[Tensor]:
         """A tensor for each leaf, out of the stacks."""
         leaves: dict[int, Tensor] = {}
-        for stack, array in zip(self._stacks, arrays, strict=True):
+        for stack, array in zip(self._given.stacks, arrays, strict=True):
             shape = [self._sizes[index] for index in terms[stack[0]]]
             leaves |= dict(zip(stack, array.reshape(len(stack), *shape).unbind(), strict=True))
         return [leaves[leaf] for leaf in range(len(leaves))]
@@ -127,10 +128,11 @@ class Program:
                 self._leaves(arrays, self._inputs), self._inputs, self._lowered.orders, strict=False
             )
         ]
-        return [torch.stack([leaves[leaf] for leaf in stack]) for stack in self._stacks]
+        return [torch.stack([leaves[leaf] for leaf in stack]) for stack in self._given.stacks]
 
-    def plain(self, arrays: Sequence[Tensor], *, scaled: bool) -> tuple[Tensor, Tensor]:
+    def plain(self, inputs: Sequence[Tensor], *, scaled: bool) -> tuple[Tensor, Tensor]:
         """The last node and the logarithm of its scale, by operations that autograd can record."""
+        arrays = self._source.arrays(inputs)
         nodes: list[Any] = list(self._leaves(arrays, self._lowered.orders))
         scales: dict[int, Tensor] = {}
         for number, (step, rescale) in enumerate(self._lowered.steps):
@@ -179,24 +181,24 @@ class _Contraction(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, program: Program, scaled: bool, *arrays: Tensor) -> tuple[Tensor, Tensor]:
-        number = program.borrow(arrays[0], reverse=True, scaled=scaled)
+    def forward(ctx: Any, program: Program, scaled: bool, *inputs: Tensor) -> tuple[Tensor, Tensor]:
+        number = program.borrow(inputs[0], reverse=True, scaled=scaled)
         token = LEASES.token(number)
         bound = LEASES.bound(number)
         assert bound is not None  # noqa: S101 - it was just borrowed
-        last, log_scale = bound.forward(arrays)
-        ctx.program, ctx.scaled, ctx.arrays = program, scaled, len(arrays)
-        ctx.save_for_backward(token, *arrays)
+        last, log_scale = bound.forward(inputs)
+        ctx.program, ctx.scaled = program, scaled
+        ctx.save_for_backward(token, *inputs)
         ctx.mark_non_differentiable(log_scale)
         return last, log_scale
 
     @staticmethod
     def backward(ctx: Any, cotangent: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
-        (token, *arrays), wanted = ctx.saved_tensors, ctx.needs_input_grad[2:]
+        (token, *inputs), wanted = ctx.saved_tensors, ctx.needs_input_grad[2:]
         program: Program = ctx.program
         if torch.is_grad_enabled():
-            last, _ = program.plain(arrays, scaled=ctx.scaled)
-            chosen = [array for array, is_wanted in zip(arrays, wanted, strict=True) if is_wanted]
+            last, _ = program.plain(inputs, scaled=ctx.scaled)
+            chosen = [given for given, is_wanted in zip(inputs, wanted, strict=True) if is_wanted]
             gradients = iter(
                 torch.autograd.grad(
                     last,
@@ -210,17 +212,17 @@ class _Contraction(torch.autograd.Function):
         number = int(token)
         bound = LEASES.bound(number)
         if bound is None or bound.spent:
-            number = program.borrow(arrays[0], reverse=True, scaled=ctx.scaled)
+            number = program.borrow(inputs[0], reverse=True, scaled=ctx.scaled)
             token = LEASES.token(number)
             bound = LEASES.bound(number)
             assert bound is not None  # noqa: S101 - it was just borrowed
-            bound.forward(arrays)
+            bound.forward(inputs)
         pulled = bound.reverse(cotangent, wanted=wanted)
         return (
             None,
             None,
             *(
-                None if flat is None else flat.reshape(array.shape)
-                for flat, array in zip(pulled, arrays, strict=True)
+                None if cotangent is None else cotangent.reshape(given.shape)
+                for cotangent, given in zip(pulled, inputs, strict=True)
             ),
         )

@@ -1,7 +1,7 @@
 """`DistributedModel`: expectations of a distributed circuit as a torch module."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -264,7 +264,7 @@ class DistributedModel(nn.Module):
         return torch.is_grad_enabled() and (self.theta.requires_grad or x.requires_grad)
 
     def _values(self, x: Tensor, task: Task) -> tuple[Tensor, Tensor]:
-        choice = self._choose(len(x), replace(task, scaled=False))
+        choice = self._choose(len(x), task.unscaled)
         return self.route(choice.route).values(self.theta, x, task=task)
 
     def forward(

@@ -10,11 +10,12 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 import contractions
-from contractions import Cost, Machine, Plan
+from contractions import Cost, Given, Machine, Plan, Program
 from tnqml.cone import Cone
 from tnqml.errors import RouteError
 from tnqml.evaluation import Evaluator
 from tnqml.expansion import fits_pauli_picture, ket_pieces, pauli_pieces
+from tnqml.filling import LeafSource
 from tnqml.leaves import wire
 
 OPEN = "open"
@@ -50,6 +51,11 @@ class Task:
     scaled: bool = False
     memory: int | None = None
     device: torch.device = _CPU
+
+    @property
+    def unscaled(self) -> "Task":
+        """The same with plain results, which has the same plan."""
+        return replace(self, scaled=False) if self.scaled else self
 
     @property
     def machine(self) -> Machine:
@@ -114,7 +120,8 @@ class ConeNetwork:
             scales = [[cone.scales[k] for cone in self.cones] for k in mine]
             self._slots[kind] = torch.tensor(slots, dtype=torch.int64).reshape(shape)
             self._scales[kind] = torch.tensor(scales, dtype=torch.float64).reshape(shape)
-        self._evaluators: dict[tuple[torch.dtype, torch.device], Evaluator] = {}
+        self._evaluators: dict[tuple[torch.dtype, torch.device, bool], Evaluator] = {}
+        self._sources: dict[tuple[int, int, Task], tuple[LeafSource, Program]] = {}
         self._plans: dict[tuple[int, int, Task], Plan] = {}
         self._chunks: dict[tuple[int, Task], _Chunk] = {}
 
@@ -147,7 +154,7 @@ class ConeNetwork:
         Raises:
             ContractionTooLarge: it would not fit the memory cap.
         """
-        task = replace(task, scaled=False)
+        task = task.unscaled
         known = self._plans.get((cones, batch, task))
         if known is not None:
             return known
@@ -181,7 +188,7 @@ class ConeNetwork:
         Raises:
             ContractionTooLarge: not even one does.
         """
-        task = replace(task, scaled=False)
+        task = task.unscaled
         whole = batch
         known = self._chunks.get((whole, task))
         if known is not None:
@@ -289,7 +296,8 @@ class ConeNetwork:
             slots = self._slots[kind][:, part].to(values.device)
             scales = self._scales[kind][:, part].to(values)
             table = values.unsqueeze(1) if values.ndim == 1 else values.T
-            angles[kind] = table[slots] * scales.unsqueeze(-1)
+            chosen = table.index_select(0, slots.flatten()).reshape(*slots.shape, table.shape[1])
+            angles[kind] = chosen * scales.unsqueeze(-1)
         return angles
 
     def _contract(
@@ -297,29 +305,44 @@ class ConeNetwork:
     ) -> tuple[Tensor, ...]:
         """The value, (cones, batch, *open legs), and if scaled its logarithm."""
         _, cones, batch = angles["feature"].shape
-        evaluator = self._evaluator(task.dtype, angles["feature"].device)
-        arrays = evaluator.arrays(**angles, per_sample=task.per_sample)
-        arrays += [selector.unsqueeze(0) for selector in selectors]
-        count = len(self.leaves)
-        stacks = evaluator.stacks + tuple((count + k,) for k in range(len(selectors)))
-        plan = self.plan(cones=cones, batch=batch, task=task)
-        if task.scaled:
-            results: tuple[Tensor, ...] = plan.contract(arrays, stacks=stacks, scaled=True)
-        else:
-            results = (plan.contract(arrays, stacks=stacks),)
-        return tuple(self._spread(result, plan, cones=cones, batch=batch) for result in results)
+        source, program = self._program(cones=cones, batch=batch, task=task)
+        inputs: Sequence[Tensor] = [angles["parameter"], angles["feature"], *selectors]
+        if not source.evaluator.closed:
+            inputs = source.arrays(inputs)
+        results: tuple[Tensor, ...] = (
+            program.run_scaled(inputs) if task.scaled else (program.run(inputs),)
+        )
+        output = self.plan(cones=cones, batch=batch, task=task).network.output
+        return tuple(self._spread(result, output, cones=cones, batch=batch) for result in results)
 
-    def _spread(self, result: Tensor, plan: Plan, *, cones: int, batch: int) -> Tensor:
+    def _spread(
+        self, result: Tensor, output: Sequence[object], *, cones: int, batch: int
+    ) -> Tensor:
         """A result with the axes for cones and batch that its network may lack."""
-        output = plan.network.output
         lead = [cones if _CONES in output else 1, batch if _BATCH in output else 1]
         rest = [2 for index in output if index not in (_CONES, _BATCH)]
         return result.reshape(*lead, *rest).expand(cones, batch, *rest)
 
-    def _evaluator(self, dtype: torch.dtype, device: torch.device) -> Evaluator:
-        if (dtype, device) not in self._evaluators:
-            self._evaluators[dtype, device] = Evaluator(self.leaves, dtype=dtype, device=device)
-        return self._evaluators[dtype, device]
+    def _program(self, *, cones: int, batch: int, task: Task) -> tuple[LeafSource, Program]:
+        """What contracts so many cones and samples, and what its leaves come from."""
+        key = cones, batch, task.unscaled
+        if key not in self._sources:
+            evaluator = self._evaluator(task)
+            slots = {kind: len(own) for kind, own in self._slots.items()}
+            selectors = len(self.open_legs) if task.selected else 0
+            source = LeafSource(evaluator, slots, cones, batch, selectors)
+            plan = self.plan(cones=cones, batch=batch, task=task)
+            program = plan.program(source if evaluator.closed else Given(source.stacks))
+            self._sources[key] = source, program
+        return self._sources[key]
+
+    def _evaluator(self, task: Task) -> Evaluator:
+        key = task.dtype, task.device, task.per_sample
+        if key not in self._evaluators:
+            self._evaluators[key] = Evaluator(
+                self.leaves, dtype=task.dtype, device=task.device, per_sample=task.per_sample
+            )
+        return self._evaluators[key]
 
 
 def recomputed(function: Callable[..., Result], *arguments: Tensor) -> Result:

@@ -1,0 +1,81 @@
+"""Programs whose tensors a source fills from inputs of its own."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import pytest
+import torch
+from torch import Tensor
+
+from contractions import Filling, Network, Plan, plan
+
+NETWORK = Network.from_einsum("ab,bc,cd->ad", [(3, 3)] * 3)
+
+
+@dataclass(frozen=True)
+class Squares:
+    """Two matrices are squares of inputs, entry by entry; the third is the input itself."""
+
+    stacks: tuple[tuple[int, ...], ...] = ((0, 2), (1,))
+    dtype: torch.dtype | None = None
+
+    def arrays(self, inputs: Sequence[Tensor]) -> Sequence[Tensor]:
+        return [inputs[0].square(), inputs[1]]
+
+    def bind(self, stacks: Sequence[Tensor], cotangents: Sequence[Tensor]) -> Filling:
+        squared, given = stacks
+        roots = torch.empty_like(squared)
+        gradient = torch.empty_like(squared)
+
+        def reverse(wanted: Sequence[bool]) -> list[partial[Tensor]]:
+            if not wanted[0]:
+                return []
+            return [
+                partial(torch.mul, cotangents[0], roots, out=gradient),
+                partial(torch.mul, gradient, 2, out=gradient),
+            ]
+
+        return Filling(
+            inputs=[roots, given],
+            gradients=[gradient, *cotangents[1:]],
+            forward=[partial(torch.square, roots, out=squared)],
+            needed=lambda wanted: wanted,
+            reverse=reverse,
+            nbytes=2 * roots.nbytes,
+        )
+
+
+@pytest.fixture
+def made() -> Plan:
+    return plan(NETWORK, effort=1, cache=False)
+
+
+@pytest.mark.parametrize("wanted", [(True, True), (True, False), (False, True), (False, False)])
+def test_values_and_gradients(made, wanted):
+    generator = torch.Generator().manual_seed(0)
+    pair, alone = (
+        torch.rand(n, 3, 3, dtype=torch.float64, generator=generator).requires_grad_(flag)
+        for n, flag in zip((2, 1), wanted, strict=True)
+    )
+    program = made.program(Squares())
+    expected = pair[0].square() @ alone[0] @ pair[1].square()
+    chosen = [tensor for tensor in (pair, alone) if tensor.requires_grad]
+    for _ in range(2):  # in the same memory
+        value = program.run([pair, alone])
+        torch.testing.assert_close(value, expected, rtol=0, atol=1e-14)
+        if chosen:
+            found = torch.autograd.grad(value.sum(), chosen)
+            oracle = torch.autograd.grad(expected.sum(), chosen, retain_graph=True)
+            torch.testing.assert_close(found, oracle, rtol=0, atol=1e-13)
+
+
+def test_higher_derivatives_and_transforms_take_the_plain_route(made):
+    generator = torch.Generator().manual_seed(0)
+    pair = torch.rand(2, 3, 3, dtype=torch.float64, generator=generator).requires_grad_()
+    alone = torch.rand(1, 3, 3, dtype=torch.float64, generator=generator).requires_grad_()
+    program = made.program(Squares())
+    assert torch.autograd.gradgradcheck(lambda *given: program.run(given), (pair, alone))
+    ours = torch.func.grad(lambda given: program.run([given, alone.detach()]).sum())(pair.detach())
+    (expected,) = torch.autograd.grad(program.run([pair, alone]).sum(), pair)
+    torch.testing.assert_close(ours, expected, rtol=0, atol=1e-13)
