@@ -17,6 +17,7 @@ from tnqml.evaluation import Evaluator
 from tnqml.expansion import fits_pauli_picture, ket_pieces, pauli_pieces
 from tnqml.filling import LeafSource
 from tnqml.leaves import wire
+from tnqml.placed import Placed
 
 OPEN = "open"
 CLOSED = "closed"
@@ -118,8 +119,8 @@ class ConeNetwork:
             shape = (len(mine), len(self.cones))
             slots = [[cone.slots[k] for cone in self.cones] for k in mine]
             scales = [[cone.scales[k] for cone in self.cones] for k in mine]
-            self._slots[kind] = torch.tensor(slots, dtype=torch.int64).reshape(shape)
-            self._scales[kind] = torch.tensor(scales, dtype=torch.float64).reshape(shape)
+            self._slots[kind] = Placed(torch.tensor(slots, dtype=torch.int64).reshape(shape))
+            self._scales[kind] = Placed(torch.tensor(scales, dtype=torch.float64).reshape(shape))
         self._evaluators: dict[tuple[torch.dtype, torch.device, bool], Evaluator] = {}
         self._sources: dict[tuple[int, int, Task], tuple[LeafSource, Program]] = {}
         self._plans: dict[tuple[int, int, Task], Plan] = {}
@@ -285,16 +286,16 @@ class ConeNetwork:
                         if value.requires_grad
                         else torch.zeros_like(angles[kind])
                     )
-            scales = self._scales[kind][:, part].to(pieces[0])
+            scales = self._scales[kind].on(pieces[0].device, pieces[0].dtype)[:, part]
             rows.append(torch.cat(pieces, 2) * scales.unsqueeze(-1))
-        return self._slots[kind], torch.cat(rows, 1)
+        return self._slots[kind].tensor, torch.cat(rows, 1)
 
     def _angles(self, parameters: Tensor, features: Tensor, part: slice) -> dict[str, Tensor]:
         """For each kind (slots, cones, batch), or a batch of 1 for parameters that all share."""
         angles = {}
         for kind, values in (("parameter", parameters), ("feature", features)):
-            slots = self._slots[kind][:, part].to(values.device)
-            scales = self._scales[kind][:, part].to(values)
+            slots = self._slots[kind].on(values.device)[:, part]
+            scales = self._scales[kind].on(values.device, values.dtype)[:, part]
             table = values.unsqueeze(1) if values.ndim == 1 else values.T
             chosen = table.index_select(0, slots.flatten()).reshape(*slots.shape, table.shape[1])
             angles[kind] = chosen * scales.unsqueeze(-1)
@@ -328,7 +329,7 @@ class ConeNetwork:
         key = cones, batch, task.unscaled
         if key not in self._sources:
             evaluator = self._evaluator(task)
-            slots = {kind: len(own) for kind, own in self._slots.items()}
+            slots = {kind: len(own.tensor) for kind, own in self._slots.items()}
             selectors = len(self.open_legs) if task.selected else 0
             source = LeafSource(evaluator, slots, cones, batch, selectors)
             plan = self.plan(cones=cones, batch=batch, task=task)

@@ -17,6 +17,7 @@ from tnqml.errors import RouteError
 from tnqml.expansion import fits_pauli_picture
 from tnqml.network import ConeNetwork, Task, recomputed
 from tnqml.observables import Observable, String
+from tnqml.placed import Placed
 
 RouteName = Literal["pauli", "state"]
 Wanted = Literal["parameters", "features"]
@@ -41,24 +42,29 @@ class Outputs:
                 else:
                     self.constants[row] += weight
         self.strings = tuple(position)
-        self.rows = torch.tensor([row for row, _, _ in entries], dtype=torch.int64)
-        self.columns = torch.tensor([column for _, column, _ in entries], dtype=torch.int64)
-        self.weights = torch.tensor([weight for _, _, weight in entries], dtype=torch.float64)
+        self._start = Placed(torch.tensor(self.constants, dtype=torch.float64))
+        self.rows = Placed(torch.tensor([row for row, _, _ in entries], dtype=torch.int64))
+        self.columns = Placed(torch.tensor([column for _, column, _ in entries], dtype=torch.int64))
+        self.weights = Placed(
+            torch.tensor([weight for _, _, weight in entries], dtype=torch.float64)
+        )
 
     def combine(self, values: Tensor) -> Tensor:
         """(batch, observables) from the values of the strings, (strings, batch)."""
-        rows, columns = self.rows.to(values.device), self.columns.to(values.device)
-        weighted = values.index_select(0, columns) * self.weights.to(values).unsqueeze(1)
-        start = values.new_tensor(self.constants).unsqueeze(1).expand(-1, values.shape[1])
+        rows, columns = self.rows.on(values.device), self.columns.on(values.device)
+        weights = self.weights.on(values.device, values.dtype)
+        weighted = values.index_select(0, columns) * weights.unsqueeze(1)
+        start = self._start.on(values.device, values.dtype).unsqueeze(1)
+        start = start.expand(-1, values.shape[1])
         return start.index_add(0, rows, weighted).T
 
     def combine_scaled(self, values: Tensor, log_scale: Tensor) -> tuple[Tensor, Tensor]:
         """(batch, observables) mantissas and logarithms, summed without underflow."""
         columns: list[tuple[Tensor, Tensor]] = []
         for row, constant in enumerate(self.constants):
-            mine = self.rows == row
-            chosen = self.columns[mine].to(values.device)
-            weights = self.weights[mine].to(values).unsqueeze(1)
+            mine = self.rows.on(values.device) == row
+            chosen = self.columns.on(values.device)[mine]
+            weights = self.weights.on(values.device, values.dtype)[mine].unsqueeze(1)
             logs = log_scale.index_select(0, chosen)
             mantissas = weights * values.index_select(0, chosen)
             if constant or not len(chosen):
@@ -122,7 +128,7 @@ class PauliRoute:
             alike[cone.key].append((number, cone))
         self.networks = [ConeNetwork([cone for _, cone in group]) for group in alike.values()]
         order = [number for group in alike.values() for number, _ in group]
-        self._places = torch.argsort(torch.tensor(order, dtype=torch.int64))
+        self._places = Placed(torch.argsort(torch.tensor(order, dtype=torch.int64)))
         self._numbers = [[number for number, _ in group] for group in alike.values()]
 
     @property
@@ -154,7 +160,7 @@ class PauliRoute:
         if not results:
             nothing = features.new_zeros(0, len(features))
             return nothing, nothing
-        places = self._places.to(features.device)
+        places = self._places.on(features.device)
         values = torch.cat([value for value, _ in results]).index_select(0, places)
         if not task.scaled:
             return values, torch.zeros_like(values)
@@ -177,9 +183,9 @@ class PauliRoute:
         for numbers, network in zip(self._numbers, self.networks, strict=True):
             slots, gradients = network.angle_gradients(parameters, features, task=task, kind=kind)
             for cone, number in enumerate(numbers):
-                for entry in (outputs.columns == number).nonzero().flatten().tolist():
-                    places = int(outputs.rows[entry]) * count + slots[:, cone]
-                    weight = float(outputs.weights[entry])
+                for entry in (outputs.columns.tensor == number).nonzero().flatten().tolist():
+                    places = int(outputs.rows.tensor[entry]) * count + slots[:, cone]
+                    weight = float(outputs.weights.tensor[entry])
                     result.index_add_(0, places.to(result.device), weight * gradients[:, cone])
         return result.reshape(len(outputs.observables), count, batch).permute(2, 0, 1)
 
