@@ -8,9 +8,8 @@ from torch import Tensor
 
 from contractions.calls import Call, Calls
 from contractions.lowering import Lowered
-from contractions.reservation import Reservation
+from contractions.reservation import Reservation, sides
 from contractions.sources import Source
-from contractions.steps import writer
 
 
 class Bound:
@@ -80,22 +79,22 @@ class Bound:
         calls: list[Call] = []
         for number, step in enumerate(self._steps):
             operands = []
-            for side, layout, source in step.sides:
+            for side, layout, source in sides(step):
                 stored = self._nodes[source]
                 if layout.moves:
                     target = self._flat((number, side), stored.numel())
                     calls.append(layout.mover(stored, target))
                     stored = target
-                operands.append(layout.operand(stored))
-            a, b = operands
-            self._operands.append((a, b))
-            out = self._nodes[self._leaves + number].view(step.shape)
+                operands.append(stored)
+            left, right = operands
+            self._operands.append((left, right))
+            out = self._nodes[self._leaves + number]
             scratch = self._flat((number, "scratch"), step.scratch_entries)
-            calls += writer(a, b, out=out, scratch=scratch)
+            calls += step.forward(left, right, out=out, scratch=scratch)
             rescale = self._rescales[number]
             if rescale is not None:
-                rows = self._nodes[self._leaves + number].view(rescale.shape)
-                scale = self._flat((number, "scale"), rescale.shape[0]).view(-1, 1)
+                rows = rescale.rows(self._nodes[self._leaves + number])
+                scale = self._flat((number, "scale"), rescale.count).view(-1, 1)
                 self._scales[number] = scale
                 calls.append(partial(_rescale, rows, scale))
         return calls
@@ -116,18 +115,18 @@ class Bound:
                 continue
             if number in self._scales:
                 scale = self._scales[number]
-                rows = pulled[node].view(len(scale), -1)
+                rescale = self._rescales[number]
+                assert rescale is not None  # noqa: S101 - it has a scale
+                rows = rescale.rows(pulled[node])
                 calls.append(partial(torch.div, rows, scale, out=rows))
-            cotangent = pulled[node].view(step.shape)
             scratch = self._flat((number, "scratch", "pulled"), step.scratch_entries)
-            for side, layout, source in step.sides:
+            left, right = self._operands[number]
+            for (side, layout, source), other in zip(sides(step), (right, left), strict=True):
                 if needed[source]:
-                    a, b = self._operands[number]
-                    first, second = step.pull(side, cotangent, a=a, b=b)
                     target = pulled[source]
                     if layout.moves:
                         target = self._flat((number, side, "pulled"), target.numel())
-                    calls += writer(first, second, out=target.view(layout.shape), scratch=scratch)
+                    calls += step.pull(side, pulled[node], other, out=target, scratch=scratch)
                     if layout.moves:
                         calls.append(layout.mover(target, pulled[source], undo=True))
         return [*calls, *self._filling.reverse(wanted)]

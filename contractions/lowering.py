@@ -8,11 +8,15 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from contractions.lanes import LaneStep
+from contractions.layout import Layout
 from contractions.network import Network
-from contractions.steps import Layout, Step
+from contractions.steps import MatrixStep, Step
 from contractions.tree import Path, Product, leaf_legs, products
 
 _RESCALE_EVERY = 16
+_LANES = 64  # entries side by side from which on lanes pay
+_TINY = 2048  # multiplications of a matrix product up to which they do
 
 Order = tuple[int, ...]
 """Indices in the order of a tensor's axes."""
@@ -20,17 +24,36 @@ Order = tuple[int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Rescale:
-    """Where a scaled contraction divides by the largest modulus, one for each entry of `lead`."""
+    """Where a scaled contraction divides by the largest modulus, one for each entry of `legs`.
 
-    lead: Order
-    shape: tuple[int, int]
+    Attributes:
+        legs: axes of the output, the first or the last of the tensor.
+        count: their entries.
+        last: whether they are the last.
+    """
+
+    legs: Order
+    count: int
+    last: bool
+
+    def rows(self, tensor: Tensor) -> Tensor:
+        """A row of the tensor for each entry of `legs`."""
+        return tensor.reshape(-1, self.count).T if self.last else tensor.reshape(self.count, -1)
+
+    def undone(self, rows: Tensor) -> Tensor:
+        """The tensor's entries in their order."""
+        return rows.T if self.last else rows
 
 
 @dataclass(frozen=True)
 class _Consumer:
-    """What the next step does with a tensor: `other` is its partner, `step` its number."""
+    """What the next step does with a tensor: `other` is its partner, `step` its number.
+
+    `lane` is an index that stays last.
+    """
 
     step: int
+    lane: int | None
     other: frozenset[int]
     output: frozenset[int]
     summed_at: dict[int, int]
@@ -44,6 +67,8 @@ class _Consumer:
     def rank(self, index: int) -> tuple[int, float, int]:
         """Leading first: the output, what the next step keeps shared, then what lives longest."""
         group = 0 if index in self.output else 1 if self.kind(index) == "shared" else 2
+        if index == self.lane:
+            group = 3
         return group, -self.summed_at.get(index, math.inf), index
 
     def takes(self, order: Order) -> bool:
@@ -77,11 +102,20 @@ class Lowered:
             tuple(dict.fromkeys(index for index in term if index in kept))
             for term, kept in zip(inputs, leaf_legs(network), strict=True)
         ]
+        self._lane = self._last_of_all()
         self.steps: list[tuple[Step, Rescale | None]] = []
         self._lower(list(products(network, path)))
 
     def _size(self, legs: Iterable[int]) -> int:
         return math.prod(self._sizes[index] for index in legs)
+
+    def _last_of_all(self) -> int | None:
+        """An index of the output, long enough for lanes, that is last wherever it occurs."""
+        for index in self._output:
+            orders = [order for order in self.orders if index in order]
+            if self._sizes[index] >= _LANES and all(order[-1] == index for order in orders):
+                return index
+        return None
 
     def size_of(self, node: int) -> int:
         """The number of entries of a node."""
@@ -95,7 +129,7 @@ class Lowered:
         """The logarithm of what the steps in `scales` divided by, over the output's axes.
 
         Args:
-            scales: for each such step, by number, what each entry of its `lead` was divided by.
+            scales: for each such step, by number, what each entry of its `legs` was divided by.
             like: a tensor of the dtype and device of the run.
         """
         total = torch.zeros(
@@ -105,7 +139,7 @@ class Lowered:
         )
         for number, scale in scales.items():
             rescale = self.steps[number][1]
-            legs = rescale.lead if rescale is not None else ()
+            legs = rescale.legs if rescale is not None else ()
             present = [index for index in self._output if index in legs]
             values = scale.abs().log().reshape([self._sizes[index] for index in legs])
             values = values.permute([legs.index(index) for index in present])
@@ -124,8 +158,8 @@ class Lowered:
                 (product.left, product.right_legs),
                 (product.right, product.left_legs),
             ):
-                consumers[node] = _Consumer(number, other, output, summed_at)
-        last = _Consumer(len(todo), frozenset(), output, summed_at)
+                consumers[node] = _Consumer(number, self._lane, other, output, summed_at)
+        last = _Consumer(len(todo), self._lane, frozenset(), output, summed_at)
         unscaled = [1] * leaves
         for number, product in enumerate(todo):
             step, order = self._lower_product(product, consumers.get(leaves + number, last))
@@ -134,13 +168,16 @@ class Lowered:
             rescale = None
             if unscaled[-1] >= _RESCALE_EVERY:
                 unscaled[-1] = 0
-                first = next(
-                    (p for p, index in enumerate(order) if index not in output), len(order)
-                )
-                rescale = Rescale(
-                    order[:first], (self._size(order[:first]), self._size(order[first:]))
-                )
+                rescale = self._rescale(order)
             self.steps.append((step, rescale))
+
+    def _rescale(self, order: Order) -> Rescale:
+        """By the axes of the output that come first in a tensor, or else last."""
+        is_output = [index in self._output for index in order]
+        first = next((place for place, known in enumerate(is_output) if not known), len(order))
+        last = next((place for place, known in enumerate(is_output[::-1]) if not known), 0)
+        legs = order[:first] if first else order[len(order) - last :]
+        return Rescale(legs, self._size(legs), last=not first)
 
     def _lower_product(self, product: Product, consumer: _Consumer) -> tuple[Step, Order]:
         """The step of a product, and the order of its result's indices."""
@@ -153,6 +190,9 @@ class Lowered:
         summed = tuple(index for index in ours if index in common - product.legs)
         rows = tuple(index for index in ours if index not in common)
         columns = tuple(index for index in theirs if index not in common)
+        lanes = self._lanes(ours, theirs)
+        if lanes and self._size(rows + columns + summed) <= _TINY:
+            return self._lower_lanes((large, small), lanes, shared + rows + columns, consumer)
         if ours not in (shared + rows + summed, shared + summed + rows):
             shared = tuple(sorted(shared, key=consumer.rank))
             rows = tuple(sorted(rows, key=consumer.rank))
@@ -164,14 +204,15 @@ class Lowered:
         else:
             columns = tuple(sorted(columns, key=consumer.rank))
             small_order = shared + summed + columns
-        node = {
-            "large": (large, ours, large_order, rows),
-            "small": (small, theirs, small_order, columns),
-        }
-        first, second = node["large"], node["small"]
-        if not consumer.takes(shared + rows + columns) and consumer.takes(shared + columns + rows):
+        first, second = (large, ours, large_order, rows), (small, theirs, small_order, columns)
+        if self._lane is not None and self._lane in rows + columns:
+            if self._lane in rows:
+                first, second = second, first
+        elif not consumer.takes(shared + rows + columns) and consumer.takes(
+            shared + columns + rows
+        ):
             first, second = second, first
-        step = Step(
+        step = MatrixStep(
             left=first[0],
             right=second[0],
             left_layout=self._layout(*first[1:], shared, summed, rows_lead=True),
@@ -179,6 +220,50 @@ class Lowered:
             shape=(self._size(shared), self._size(first[3]), self._size(second[3])),
         )
         return step, shared + first[3] + second[3]
+
+    def _lanes(self, ours: Order, theirs: Order) -> Order:
+        """The axes of the output in both tensors, if they are many entries and the same."""
+        if self._lane is not None:
+            return (self._lane,) if self._lane in ours and self._lane in theirs else ()
+        lanes = [tuple(sorted(set(order) & set(self._output))) for order in (ours, theirs)]
+        return lanes[0] if lanes[0] == lanes[1] and self._size(lanes[0]) >= _LANES else ()
+
+    def _lower_lanes(
+        self, nodes: tuple[int, int], lanes: Order, legs: Order, consumer: _Consumer
+    ) -> tuple[Step, Order]:
+        """The step of a product of tiny matrices, its lanes last in memory."""
+        wants, layouts = [], []
+        for node in nodes:
+            have = self.orders[node]
+            want = tuple(index for index in have if index not in lanes) + lanes
+            view, order = self._moves(have, want)
+            wants.append(want)
+            layouts.append(Layout(view, order, (1, 1, self._size(have)), transpose=False))
+        kinds = ("shared", "summed", "free")  # as the next step may take it for a matrix
+        kept = [index for index in legs if index not in lanes]
+        order = (*sorted(kept, key=lambda index: kinds.index(consumer.kind(index))), *lanes)
+        step = LaneStep(
+            left=nodes[0],
+            right=nodes[1],
+            left_layout=layouts[0],
+            right_layout=layouts[1],
+            left_legs=wants[0],
+            right_legs=wants[1],
+            legs=order,
+            sizes=tuple(self._sizes),
+        )
+        return step, order
+
+    def _moves(self, have: Order, want: Order) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Axes, those that stay neighbours as one, and how they are permuted."""
+        blocks: list[list[int]] = []
+        for index in have:
+            if blocks and want.index(index) == want.index(blocks[-1][-1]) + 1:
+                blocks[-1].append(index)
+            else:
+                blocks.append([index])
+        order = sorted(range(len(blocks)), key=lambda block: want.index(blocks[block][0]))
+        return tuple(self._size(block) for block in blocks), tuple(order)
 
     def _layout(
         self,
@@ -194,16 +279,5 @@ class Lowered:
         sizes = (self._size(shared), self._size(free), self._size(summed))
         free_first = want == shared + free + summed
         shape = sizes if free_first else (sizes[0], sizes[2], sizes[1])
-        blocks: list[list[int]] = []
-        for index in have:  # neighbours that stay neighbours move as one axis
-            if blocks and want.index(index) == want.index(blocks[-1][-1]) + 1:
-                blocks[-1].append(index)
-            else:
-                blocks.append([index])
-        order = sorted(range(len(blocks)), key=lambda block: want.index(blocks[block][0]))
-        return Layout(
-            view=tuple(self._size(block) for block in blocks),
-            order=tuple(order),
-            shape=shape,
-            transpose=free_first != rows_lead,
-        )
+        view, order = self._moves(have, want)
+        return Layout(view, order, shape, transpose=free_first != rows_lead)

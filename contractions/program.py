@@ -14,7 +14,6 @@ from contractions.leases import LEASES
 from contractions.lowering import Lowered, Order
 from contractions.network import Network
 from contractions.sources import Given, Source
-from contractions.steps import product
 
 _NUMBERS = count()
 
@@ -136,13 +135,12 @@ class Program:
         nodes: list[Any] = list(self._leaves(arrays, self._lowered.orders))
         scales: dict[int, Tensor] = {}
         for number, (step, rescale) in enumerate(self._lowered.steps):
-            a, b = step.left_layout(nodes[step.left]), step.right_layout(nodes[step.right])
+            result = step.plain(nodes[step.left], nodes[step.right])
             nodes[step.left] = nodes[step.right] = None  # its memory can go
-            result = product(a, b)
             if scaled and rescale is not None:
-                rows = result.reshape(rescale.shape)
+                rows = rescale.rows(result)
                 scales[number] = _scale(rows)
-                result = rows / scales[number]
+                result = rescale.undone(rows / scales[number])
             nodes.append(result)
         return nodes[-1], self._lowered.log_scale(scales, like=nodes[-1])
 

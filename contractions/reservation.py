@@ -3,8 +3,14 @@
 from collections.abc import Sequence
 
 from contractions.arena import Buffers
+from contractions.layout import Layout, Side
 from contractions.lowering import Lowered
-from contractions.steps import Layout
+from contractions.steps import Step
+
+
+def sides(step: Step) -> tuple[tuple[Side, Layout, int], tuple[Side, Layout, int]]:
+    """For either operand of a step its name, its layout and the node it comes from."""
+    return ("left", step.left_layout, step.left), ("right", step.right_layout, step.right)
 
 
 class Reservation:
@@ -82,7 +88,7 @@ class Reservation:
         for number, step in enumerate(self._steps):
             node, undone = self._leaves + number, self._undone_at(number)
             self._add(node, self._lowered.size_of(node), number, self._needed_to(node))
-            for side, layout, source in step.sides:
+            for side, layout, source in sides(step):
                 entries = self._lowered.size_of(source)
                 if layout.moves:
                     self._add((number, side), entries, number, undone)
@@ -93,7 +99,7 @@ class Reservation:
             rescale = self._rescales[number]
             if rescale is not None:
                 kept = undone if self._has_reverse else len(self._steps)
-                self._add((number, "scale"), rescale.shape[0], number, kept)
+                self._add((number, "scale"), rescale.count, number, kept)
             if self._has_reverse:
                 self._add((number, "scratch", "pulled"), scratch, undone, undone)
                 made = self._undone_at(self._consumer[node]) if node + 1 < self._ends else undone

@@ -135,11 +135,14 @@ class Evaluator:
         self,
         parameter: Tensor,  # (parameter slots, cones, 1, or batch if `per_sample`)
         feature: Tensor,  # (feature slots, cones, batch)
+        *,
+        samples_last: bool = False,
     ) -> list[Tensor]:
         """One array for each of `stacks`, by operations that autograd can record.
 
-        Of shape (leaves, cones, batch, *dims) if they read an angle that each sample has of its
-        own, (leaves, cones, *dims) if they read shared ones alone, and (leaves, *dims) if none.
+        Of shape (leaves, cones, batch, *dims), or (leaves, cones, *dims, batch) with
+        `samples_last`, if they read an angle that each sample has of its own, (leaves, cones,
+        *dims) if they read shared ones alone, and (leaves, *dims) if none.
         """
         real = self.dtype.to_real()
         angles = {"parameter": parameter.to(real), "feature": feature.to(real)}
@@ -158,6 +161,10 @@ class Evaluator:
                     columns = own[group.rows].to(self.dtype)
                     value = columns.flatten(0, 1) @ value
                     lead = [*columns.shape[:3]]
+                    if samples_last:
+                        value = value.transpose(1, 2)
+                        arrays.append(value.reshape(*lead[:2], *group.dims, lead[2]))
+                        continue
                 if not family.shared.keys and not family.own.keys:
                     value = value.expand(*lead, -1)
                 arrays.append(value.reshape(*lead, *group.dims))

@@ -30,6 +30,7 @@ class LeafSource:
         cones: how many are stacked.
         batch: samples.
         selectors: how many legs are closed with a vector.
+        samples_last: a leaf's axis of samples is its last, not its first after the cones.
     """
 
     evaluator: Evaluator
@@ -37,6 +38,7 @@ class LeafSource:
     cones: int
     batch: int
     selectors: int
+    samples_last: bool = False
 
     @property
     def stacks(self) -> tuple[tuple[int, ...], ...]:
@@ -53,7 +55,7 @@ class LeafSource:
     def arrays(self, inputs: Sequence[Tensor]) -> list[Tensor]:
         """An array for each stack."""
         parameter, feature, *selectors = inputs
-        arrays = self.evaluator.arrays(parameter, feature)
+        arrays = self.evaluator.arrays(parameter, feature, samples_last=self.samples_last)
         return arrays + [selector.to(self.dtype).unsqueeze(0) for selector in selectors]
 
     def bind(self, stacks: Sequence[Tensor], cotangents: Sequence[Tensor]) -> Filling:
@@ -241,9 +243,14 @@ class _Bound:
             self._forward.append(partial(torch.mm, columns, group.basis.flatten(1), out=flat))
             middle = flat.view(count, products, entries)
         if own is not None:
-            self._forward.append(
-                _multiply(own.values[rows], middle, stack.view(*own.values[rows].shape[:2], -1))
-            )
+            columns = own.values[rows]
+            if self.source.samples_last:
+                matrices = middle.transpose(1, 2).expand(len(columns), -1, -1)
+                out = stack.view(*matrices.shape[:2], -1)
+                self._forward.append(partial(torch.bmm, matrices, columns.transpose(1, 2), out=out))
+            else:
+                out = stack.view(*columns.shape[:2], -1)
+                self._forward.append(_multiply(columns, middle, out))
         return _Member(group, stack, self.cotangents[number] if self.cotangents else None, middle)
 
     def _needed(self, wanted: Sequence[bool]) -> list[bool]:
@@ -278,7 +285,10 @@ class _Bound:
         rows = self._rows(member.group)
         columns = own.values[rows]
         assert member.cotangent is not None  # noqa: S101 - only a reverse pass comes here
-        cotangent = member.cotangent.view(*columns.shape[:2], -1)
+        count, samples, _ = columns.shape
+        cotangent = member.cotangent.view(count, samples, -1)
+        if self.source.samples_last:
+            cotangent = member.cotangent.view(count, -1, samples).transpose(1, 2)
         if own.reads(kinds):
             assert own.cotangent is not None  # noqa: S101 - likewise
             calls.append(_multiply(cotangent, member.middle.mH, own.cotangent[rows]))
@@ -328,7 +338,7 @@ def _multiply(
     matrices: Tensor,  # (g, k, n), or (1, k, n) for all
     out: Tensor,  # (g, m, n)
 ) -> Call:
-    if len(matrices) == 1:
+    if len(matrices) == 1 and rows.is_contiguous():
         flat = rows.view(-1, rows.shape[2])
         return partial(torch.mm, flat, matrices[0], out=out.view(-1, out.shape[2]))
-    return partial(torch.bmm, rows, matrices, out=out)
+    return partial(torch.bmm, rows, matrices.expand(len(rows), -1, -1), out=out)

@@ -27,6 +27,7 @@ _ENDS: dict[str, dict[str, tuple[int | None, ...]]] = {
 }
 _CONES, _BATCH = "cones", "batch"
 _CPU = torch.device("cpu")
+_SIDE_BY_SIDE = 64
 
 Result = TypeVar("Result")
 
@@ -131,12 +132,15 @@ class ConeNetwork:
     ) -> contractions.Network:
         """The index structure; `selected` adds one vector (batch, 2) for each open leg."""
         inputs: list[tuple[object, ...]] = []
+        stacked = (_CONES,) if cones > 1 else ()
+        samples = (_BATCH,) if batch > 1 or selected else ()
         for leaf in self.leaves:
-            lead: tuple[object, ...] = ()
-            if leaf.sources:
-                batched = per_sample or any(s.kind == "feature" for s in leaf.sources)
-                lead = (_CONES, _BATCH) if batched else (_CONES,)
-            inputs.append(lead + leaf.legs)
+            own = per_sample or any(source.kind == "feature" for source in leaf.sources)
+            term: tuple[object, ...] = leaf.legs
+            if leaf.sources and own:
+                last = batched_last(batch, selected=selected)
+                term = (*term, *samples) if last else (*samples, *term)
+            inputs.append((*stacked, *term) if leaf.sources else term)
         if selected:
             inputs += [(_BATCH, leg) for leg in self.open_legs]
         present = {index for term in inputs for index in term}
@@ -331,7 +335,8 @@ class ConeNetwork:
             evaluator = self._evaluator(task)
             slots = {kind: len(own.tensor) for kind, own in self._slots.items()}
             selectors = len(self.open_legs) if task.selected else 0
-            source = LeafSource(evaluator, slots, cones, batch, selectors)
+            last = batched_last(batch, selected=task.selected)
+            source = LeafSource(evaluator, slots, cones, batch, selectors, samples_last=last)
             plan = self.plan(cones=cones, batch=batch, task=task)
             program = plan.program(source if evaluator.closed else Given(source.stacks))
             self._sources[key] = source, program
@@ -344,6 +349,14 @@ class ConeNetwork:
                 self.leaves, dtype=task.dtype, device=task.device, per_sample=task.per_sample
             )
         return self._evaluators[key]
+
+
+def batched_last(batch: int, *, selected: bool) -> bool:
+    """Whether samples lie side by side in memory, which pays when they are many.
+
+    The same for all batches that share a tree.
+    """
+    return not selected and batch > _SIDE_BY_SIDE // 2
 
 
 def recomputed(function: Callable[..., Result], *arguments: Tensor) -> Result:

@@ -1,0 +1,115 @@
+"""Steps of many tiny products: entry by entry along the axes that all tensors of a step share.
+
+A batched matrix product of matrices of a few entries spends its time between them. With the batch
+last in memory, it is a few multiplications of long rows instead.
+"""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from math import prod
+
+import torch
+from torch import Tensor
+
+from contractions.calls import Call
+from contractions.layout import Layout, Side
+
+Legs = tuple[int, ...]
+"""Indices in the order of a tensor's axes."""
+
+
+@dataclass(frozen=True)
+class LaneStep:
+    """One product of two tensors, and the order in which the axes of each lie in memory.
+
+    Attributes:
+        left: node of the first.
+        right: node of the second.
+        left_layout: from the first's node to its axes.
+        right_layout: from the second's.
+        left_legs: axes of the first.
+        right_legs: axes of the second.
+        legs: axes of the result.
+        sizes: of every index.
+    """
+
+    left: int
+    right: int
+    left_layout: Layout
+    right_layout: Layout
+    left_legs: Legs
+    right_legs: Legs
+    legs: Legs
+    sizes: tuple[int, ...]
+
+    scratch_entries = 0
+
+    def plain(self, left: Tensor, right: Tensor) -> Tensor:
+        """The result from both nodes, by operations that autograd can record."""
+        names = {index: name for name, index in enumerate({*self.left_legs, *self.right_legs})}
+        arguments: list[object] = []
+        for layout, node, legs in (
+            (self.left_layout, left, self.left_legs),
+            (self.right_layout, right, self.right_legs),
+        ):
+            arguments += [layout(node).reshape(self._shape(legs)), [names[index] for index in legs]]
+        result: Tensor = torch.einsum(*arguments, [names[index] for index in self.legs])
+        return result
+
+    def forward(self, left: Tensor, right: Tensor, *, out: Tensor, scratch: Tensor) -> list[Call]:  # noqa: ARG002
+        """Calls that write the result of both operands."""
+        return self._product((left, self.left_legs), (right, self.right_legs), (out, self.legs))
+
+    def pull(
+        self,
+        side: Side,
+        cotangent: Tensor,
+        other: Tensor,
+        *,
+        out: Tensor,
+        scratch: Tensor,  # noqa: ARG002
+    ) -> list[Call]:
+        """Calls that write the cotangent of one operand."""
+        mine, theirs = self.left_legs, self.right_legs
+        if side == "right":
+            mine, theirs = theirs, mine
+        return self._product((cotangent, self.legs), (other.conj(), theirs), (out, mine))
+
+    def _shape(self, legs: Legs) -> list[int]:
+        return [self.sizes[index] for index in legs]
+
+    def _product(
+        self, one: tuple[Tensor, Legs], two: tuple[Tensor, Legs], out: tuple[Tensor, Legs]
+    ) -> list[Call]:
+        """A multiplication for each entry of what is summed over, the rest side by side."""
+        target, legs = out
+        summed = [index for index in one[1] if index in two[1] and index not in legs]
+        target = target.view(self._shape(legs))
+        first, second = (self._aligned(*given, summed, legs) for given in (one, two))
+        calls: list[Call] = []
+        for place in range(prod(self._shape(tuple(summed)))):
+            a, b = first[place], second[place]
+            if place == 0:
+                calls.append(partial(torch.mul, a, b, out=target))
+            else:
+                calls.append(partial(torch.addcmul, target, a, b, out=target))
+        return calls
+
+    def _aligned(
+        self, tensor: Tensor, have: Legs, summed: Sequence[int], legs: Legs
+    ) -> list[Tensor]:
+        """For each entry of the summed axes a view along `legs`, of size 1 where it has none."""
+        kept = [index for index in legs if index in have]
+        view = tensor.view(self._shape(have))
+        view = view.permute([have.index(index) for index in (*summed, *kept)])
+        places = itertools.product(*(range(self.sizes[index]) for index in summed))
+        views = []
+        for place in places:
+            entry = view[place]
+            for axis, index in enumerate(legs):
+                if index not in have:
+                    entry = entry.unsqueeze(axis)
+            views.append(entry)
+        return views
