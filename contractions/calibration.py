@@ -23,8 +23,9 @@ from contractions.program import Program
 from contractions.sources import Given
 from contractions.tree import products
 
-_FORMAT = 4
+_FORMAT = 6
 _MATRICES = 4096
+_LANES = 1024
 _CPU = torch.device("cpu")
 
 
@@ -75,8 +76,10 @@ def measure(device: torch.device = _CPU) -> Machine:
         small, _ = _passes(axes=3, gate=1, gates=40, batch=1, device=device)
         batch = 32 if device.type == "cpu" else 512
         large, moved = _passes(axes=7, gate=3, gates=6, batch=batch, device=device)
+        sided, _ = _passes(axes=3, gate=1, gates=12, batch=_LANES, device=device, own=True)
         step = least(small, 15) / (3 * 40)
         large_seconds = least(large, 5)
+        lanes = max(least(sided, 9) - 3 * 12 * step, 0.0) / (3 * 12 * 4**4 * _LANES)
     return Machine(
         flops=flops,
         bandwidth=bandwidth,
@@ -85,11 +88,12 @@ def measure(device: torch.device = _CPU) -> Machine:
         memory=int(0.7 * _memory_limit(device)),
         name=_name(device),
         matrix_seconds=max(matrices - 3 * many.nbytes / bandwidth, 0.0) / _MATRICES,
+        lane_seconds=lanes,
     )
 
 
 def _passes(
-    *, axes: int, gate: int, gates: int, batch: int, device: torch.device
+    *, axes: int, gate: int, gates: int, batch: int, device: torch.device, own: bool = False
 ) -> tuple[Callable[[], object], int]:
     """Value and gradient of gates on the axes of a state, and the bytes that one pass moves.
 
@@ -99,14 +103,15 @@ def _passes(
         gates: how many; as many steps.
         batch: size of the batch.
         device: where they run.
+        own: every sample has gates of its own, side by side in memory.
     """
     generator = np.random.default_rng(0)
     current = [f"state {axis}" for axis in range(axes)]
-    terms = [["batch", *current]]
+    terms = [[*current, "batch"] if own else ["batch", *current]]
     for number in range(gates):
         chosen = generator.choice(axes, size=gate, replace=False)
         after = [f"gate {number} {axis}" for axis in chosen]
-        terms.append([*(current[axis] for axis in chosen), *after])
+        terms.append([*(current[axis] for axis in chosen), *after, *(["batch"] if own else [])])
         for axis, name in zip(chosen, after, strict=True):
             current[axis] = name
     sizes = dict.fromkeys((index for term in terms for index in term), 4)

@@ -10,12 +10,11 @@ from torch import Tensor
 
 from contractions.lanes import LaneStep
 from contractions.layout import Layout
-from contractions.network import Network
+from contractions.network import LANES, Network
 from contractions.steps import MatrixStep, Step
 from contractions.tree import Path, Product, leaf_legs, products
 
 _RESCALE_EVERY = 16
-_LANES = 64  # entries side by side from which on lanes pay
 _TINY = 2048  # multiplications of a matrix product up to which they do
 
 Order = tuple[int, ...]
@@ -102,20 +101,12 @@ class Lowered:
             tuple(dict.fromkeys(index for index in term if index in kept))
             for term, kept in zip(inputs, leaf_legs(network), strict=True)
         ]
-        self._lane = self._last_of_all()
+        self._lane = network.lane
         self.steps: list[tuple[Step, Rescale | None]] = []
         self._lower(list(products(network, path)))
 
     def _size(self, legs: Iterable[int]) -> int:
         return math.prod(self._sizes[index] for index in legs)
-
-    def _last_of_all(self) -> int | None:
-        """An index of the output, long enough for lanes, that is last wherever it occurs."""
-        for index in self._output:
-            orders = [order for order in self.orders if index in order]
-            if self._sizes[index] >= _LANES and all(order[-1] == index for order in orders):
-                return index
-        return None
 
     def size_of(self, node: int) -> int:
         """The number of entries of a node."""
@@ -226,7 +217,7 @@ class Lowered:
         if self._lane is not None:
             return (self._lane,) if self._lane in ours and self._lane in theirs else ()
         lanes = [tuple(sorted(set(order) & set(self._output))) for order in (ours, theirs)]
-        return lanes[0] if lanes[0] == lanes[1] and self._size(lanes[0]) >= _LANES else ()
+        return lanes[0] if lanes[0] == lanes[1] and self._size(lanes[0]) >= LANES else ()
 
     def _lower_lanes(
         self, nodes: tuple[int, int], lanes: Order, legs: Order, consumer: _Consumer

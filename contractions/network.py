@@ -10,6 +10,9 @@ from typing import Any, Self
 
 from contractions.errors import NetworkError
 
+LANES = 64
+"""Entries side by side from which on lanes pay; see `contractions.lanes`."""
+
 
 @dataclass(frozen=True)
 class Network:
@@ -121,6 +124,18 @@ class Network:
             )
         kept = tuple(network.outer_inds()) if output is None else tuple(output)
         return cls([tensor.inds for tensor in network], kept, network.ind_sizes())
+
+    @cached_property
+    def lane(self) -> int | None:
+        """The number of an index of the output that is last in every tensor that has it, and long.
+
+        A batch, for instance; along it products can run side by side.
+        """
+        inputs, output, sizes = self.numbered
+        for index in output:
+            if sizes[index] >= LANES and all(term[-1] == index for term in inputs if index in term):
+                return index
+        return None
 
     @cached_property
     def shapes(self) -> tuple[tuple[int, ...], ...]:

@@ -415,7 +415,7 @@ def _search(
 
     found = search(
         network,
-        machine.rates(dtype, passes=3 if gradient else 1),
+        machine.rates(dtype, passes=3 if gradient else 1, lanes=network.lane is not None),
         orders=orders,
         effort=effort,
         seed=seed,

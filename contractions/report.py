@@ -34,7 +34,7 @@ class StepCost:
 def step_costs(network: Network, path: Path, *, machine: Machine, dtype: str) -> list[StepCost]:
     """What each step of a path is predicted to cost."""
     sizes = network.numbered[2]
-    item, rates = machine.itemsize(dtype), machine.rates(dtype)
+    item, rates = machine.itemsize(dtype), machine.rates(dtype, lanes=network.lane is not None)
 
     def entries(legs: frozenset[int]) -> int:
         return math.prod(sizes[index] for index in legs)
@@ -56,6 +56,7 @@ def step_costs(network: Network, path: Path, *, machine: Machine, dtype: str) ->
         traffic = rates.entry * (entries(a) + entries(b) + entries(c))
         matrices = entries(a & b & c)
         overhead = rates.step + rates.matrix * matrices
+        seconds = rates.seconds(entries(a | b), entries(a) + entries(b) + entries(c), matrices)
         parts = {"operations": arithmetic, "bytes": traffic, "overhead": overhead}
         costs.append(
             StepCost(
@@ -65,7 +66,7 @@ def step_costs(network: Network, path: Path, *, machine: Machine, dtype: str) ->
                     entries((b - a) & c),
                     entries(a & b - c),
                 ),
-                seconds=max(arithmetic, traffic) + overhead,
+                seconds=seconds,
                 live_bytes=live,
                 limit=max(parts, key=lambda name: parts[name]),
             )

@@ -97,7 +97,7 @@ def cost(
     """
     sizes = network.numbered[2]
     item = machine.itemsize(dtype)
-    rates = machine.rates(dtype)
+    rates = machine.rates(dtype, lanes=network.lane is not None)
     per_product = 8 if dtype.startswith("complex") else 2
     passes = 3 if gradient else 1
 
