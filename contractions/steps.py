@@ -11,6 +11,8 @@ from torch import Tensor
 from contractions.calls import Call
 from contractions.layout import Layout, Side
 
+_FEW, _LONG, _SMALL, _MOST_PARTS = 16, 4096, 1024, 256
+
 
 class Step(Protocol):
     """A product of two nodes.
@@ -74,7 +76,10 @@ class MatrixStep:
         """What the product, there or back, needs room for beside its result; see `_write`."""
         g, m, n = self.shape
         k = math.prod(self.left_layout.shape) // (g * m)
-        return g * max(m, n, k) if sorted((m, n, k))[1] == 1 else 0
+        if sorted((m, n, k))[1] == 1:
+            return g * max(m, n, k)
+        summed = ((k, m * n), (n, m * k), (m, k * n))
+        return max(_parts(g, length, entries) * entries for length, entries in summed)
 
     def plain(self, left: Tensor, right: Tensor) -> Tensor:
         """The product (g, m, n); outer and inner products without `bmm`, slow there."""
@@ -120,4 +125,32 @@ def _write(
             partial(torch.mul, a.transpose(1, 2), b, out=terms),
             partial(torch.sum, terms, (1,), keepdim=True, out=out),
         ]
+    (g, m, k), n = a.shape, b.shape[2]
+    parts = _parts(g, k, m * n)
+    if a.is_cuda and parts:
+        return _split(a, b, out=out, sums=scratch[: parts * m * n].view(parts, m, n))
     return [partial(torch.bmm, a, b, out=out)]
+
+
+def _parts(g: int, length: int, entries: int) -> int:
+    """Into how many parts a GPU cuts a long sum of few entries, which would leave it idle, or 0."""
+    if g > _FEW or length < _LONG or entries > _SMALL:
+        return 0
+    return math.gcd(length, _MOST_PARTS)
+
+
+def _split(
+    a: Tensor,  # (g, m, k)
+    b: Tensor,  # (g, k, n)
+    *,
+    out: Tensor,  # (g, m, n)
+    sums: Tensor,  # (parts, m, n)
+) -> list[Call]:
+    """The product as a sum of parts that run at once."""
+    calls: list[Call] = []
+    for left, right, target in zip(a, b, out, strict=True):
+        first = left.unflatten(1, (len(sums), -1)).transpose(0, 1)
+        second = right.unflatten(0, (len(sums), -1))
+        calls.append(partial(torch.bmm, first, second, out=sums))
+        calls.append(partial(torch.sum, sums, (0,), out=target))
+    return calls
