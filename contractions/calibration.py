@@ -1,11 +1,12 @@
 """Measuring the machine: its roofline at its best, and what the steps of a program take."""
 
+import itertools
 import json
 import os
 import platform
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import cache, partial
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 import psutil
 import torch
 
+from contractions import tree
 from contractions.errors import ContractionError
 from contractions.files import cache_folder, read_checked, write_checked
 from contractions.lowering import Lowered
@@ -21,9 +23,8 @@ from contractions.machine import ITEMSIZE, Machine
 from contractions.network import Network
 from contractions.program import Program
 from contractions.sources import Given
-from contractions.tree import products
 
-_FORMAT = 6
+_FORMAT = 7
 _MATRICES = 4096
 _LANES = 1024
 _CPU = torch.device("cpu")
@@ -73,11 +74,11 @@ def measure(device: torch.device = _CPU) -> Machine:
         matrices = least(lambda: torch.bmm(many, many, out=product), 9)
         bandwidth = 2 * source.nbytes / least(lambda: target.copy_(source), 7)
     with torch.inference_mode(mode=False), torch.enable_grad():  # wherever it is first asked for
-        small, _ = _passes(axes=3, gate=1, gates=40, batch=1, device=device)
+        small, steps = _lattice(rows=6, columns=7, device=device)
         batch = 32 if device.type == "cpu" else 512
         large, moved = _passes(axes=7, gate=3, gates=6, batch=batch, device=device)
         sided, _ = _passes(axes=3, gate=1, gates=12, batch=_LANES, device=device, own=True)
-        step = least(small, 15) / (3 * 40)
+        step = least(small, 15) / (3 * steps)
         large_seconds = least(large, 5)
         lanes = max(least(sided, 9) - 3 * 12 * step, 0.0) / (3 * 12 * 4**4 * _LANES)
     return Machine(
@@ -90,6 +91,29 @@ def measure(device: torch.device = _CPU) -> Machine:
         matrix_seconds=max(matrices - 3 * many.nbytes / bandwidth, 0.0) / _MATRICES,
         lane_seconds=lanes,
     )
+
+
+def _lattice(*, rows: int, columns: int, device: torch.device) -> tuple[Callable[[], object], int]:
+    """Value and gradient of a square lattice of tensors, row by row, and how many steps it has.
+
+    Its tensors are small, so that each step takes next to no time beside what any step takes.
+    """
+    terms = []
+    for row, column in itertools.product(range(rows), range(columns)):
+        ends = [
+            ("down", row - 1, column),
+            ("across", row, column - 1),
+            ("down", row, column),
+            ("across", row, column),
+        ]
+        inside = (row > 0, column > 0, row < rows - 1, column < columns - 1)
+        terms.append([end for end, is_inside in zip(ends, inside, strict=True) if is_inside])
+    network = Network(terms, (), dict.fromkeys((index for term in terms for index in term), 2))
+    path = ((0, 1), *((len(terms) + number, number + 2) for number in range(len(terms) - 2)))
+    alike: dict[int, list[int]] = {}
+    for number, term in enumerate(terms):
+        alike.setdefault(len(term), []).append(number)
+    return _gradient(network, path, [tuple(stack) for stack in alike.values()], device), len(path)
 
 
 def _passes(
@@ -117,16 +141,23 @@ def _passes(
     sizes = dict.fromkeys((index for term in terms for index in term), 4)
     network = Network(terms, ("batch", *current), {**sizes, "batch": batch})
     path = ((0, 1), *((gates + number, number + 1) for number in range(1, gates)))
-    stacks = ((0,), tuple(range(1, 1 + gates)))
-    program = Program(network, Lowered(network, path), Given(stacks))
-    shapes = [(len(stack), *network.shapes[stack[0]]) for stack in stacks]
-    arrays = [torch.full(shape, 0.1, requires_grad=True, device=device) for shape in shapes]
     entries = sum(
         int(np.prod([network.numbered[2][index] for index in legs]))
-        for step in products(network, path)
+        for step in tree.products(network, path)
         for legs in (step.left_legs, step.right_legs, step.legs)
     )
-    return lambda: torch.autograd.backward(program.run(arrays).sum()), 4 * entries
+    stacks = [(0,), tuple(range(1, 1 + gates))]
+    return _gradient(network, path, stacks, device), 4 * entries
+
+
+def _gradient(
+    network: Network, path: tree.Path, stacks: Sequence[tuple[int, ...]], device: torch.device
+) -> Callable[[], object]:
+    """Value and gradient of a contraction."""
+    program = Program(network, Lowered(network, path), Given(tuple(stacks)))
+    shapes = [(len(stack), *network.shapes[stack[0]]) for stack in stacks]
+    arrays = [torch.full(shape, 0.1, requires_grad=True, device=device) for shape in shapes]
+    return lambda: torch.autograd.backward(program.run(arrays).sum())
 
 
 def _name(device: torch.device) -> str:

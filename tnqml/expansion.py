@@ -188,12 +188,23 @@ def columns_of(angles: Tensor, functions: Sequence[Function]) -> Tensor:
 
 def ket_matrix(form: Form, angle: Tensor, *, dtype: torch.dtype) -> Tensor:
     """(batch, 2^k, 2^k): a gate's unitary at each angle; a gate without one has a batch of 1."""
-    frequencies, operators = spectrum(form)
-    stacked = torch.tensor(operators, dtype=dtype, device=angle.device)
+    speeds, operators = _spectrum_on(form, angle.dtype, dtype, angle.device)
     if not form.has_angle:
-        return stacked
-    speeds = torch.tensor(frequencies, dtype=angle.dtype, device=angle.device)
+        return operators
     phases = angle[:, None] * speeds
     weights = torch.complex(phases.cos(), -phases.sin())
-    matrices: Tensor = torch.tensordot(weights, stacked, 1)
+    matrices: Tensor = torch.tensordot(weights, operators, 1)
     return matrices
+
+
+@lru_cache(maxsize=256)
+def _spectrum_on(
+    form: Form, real: torch.dtype, dtype: torch.dtype, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """Frequencies and operators of a gate, as tensors."""
+    frequencies, operators = spectrum(form)
+    with torch.inference_mode(mode=False):
+        return (
+            torch.tensor(frequencies, dtype=real, device=device),
+            torch.tensor(operators, dtype=dtype, device=device),
+        )

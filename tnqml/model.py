@@ -189,12 +189,13 @@ class DistributedModel(nn.Module):
         if state.seconds < _STATE_AT_ONCE:
             return RouteCost("state", state, "too small for a search to pay")
         try:
-            pauli = self.route("pauli").cost(batch=batch, task=task)
+            pauli = self.route("pauli").cost(batch=batch, task=task, most=state.seconds)
         except ContractionTooLarge:
             return RouteCost("state", state, "the tensor network exceeds the memory cap")
         if pauli.seconds <= state.seconds:
             return RouteCost("pauli", pauli, f"the state vector would take {state.seconds:.2g} s")
-        return RouteCost("state", state, f"the tensor network would take {pauli.seconds:.2g} s")
+        reason = f"the tensor network would take {pauli.seconds:.2g} s or more"
+        return RouteCost("state", state, reason)
 
     def check_input(self, x: Tensor) -> Tensor:
         """The batch in the model's dtype, refused with an `InputError` if it does not fit."""

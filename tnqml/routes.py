@@ -88,8 +88,8 @@ class Route(Protocol):
 
     name: RouteName
 
-    def cost(self, *, batch: int, task: Task) -> Cost:
-        """The predicted cost of a batch."""
+    def cost(self, *, batch: int, task: Task, most: float = math.inf) -> Cost:
+        """The predicted cost of a batch; counting may end at `most` seconds, where it is enough."""
 
     def values(self, parameters: Tensor, features: Tensor, *, task: Task) -> tuple[Tensor, Tensor]:
         """(strings, batch) values and logarithms of their scale (zeros unless asked for)."""
@@ -141,9 +141,16 @@ class PauliRoute:
         }
         return [placed[number] for number in range(len(placed))]
 
-    def cost(self, *, batch: int, task: Task) -> Cost:
-        """The predicted cost of a batch: all networks, one after another."""
-        costs = [network.cost(batch=batch, task=task) for network in self.networks]
+    def cost(self, *, batch: int, task: Task, most: float = math.inf) -> Cost:
+        """The predicted cost of a batch: all networks, one after another.
+
+        Those after the one with which they pass `most` seconds are not planned.
+        """
+        costs: list[Cost] = []
+        for network in self.networks:
+            costs.append(network.cost(batch=batch, task=task))
+            if sum(cost.seconds for cost in costs) > most:
+                break
         return Cost(
             operations=sum(cost.operations for cost in costs),
             bytes_moved=sum(cost.bytes_moved for cost in costs),
@@ -203,7 +210,7 @@ class StateRoute:
     def __init__(self, circuit: Circuit, outputs: Outputs) -> None:
         self._circuit, self._outputs = circuit, outputs
 
-    def cost(self, *, batch: int, task: Task) -> Cost:
+    def cost(self, *, batch: int, task: Task, most: float = math.inf) -> Cost:  # noqa: ARG002
         """The predicted cost of a batch, cut to fit the memory cap.
 
         Raises:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -11,6 +12,10 @@ from tnqml.circuit import Circuit
 from tnqml.expansion import ket_matrix
 from tnqml.gates import Gate
 from tnqml.observables import String
+
+_SHORT_ROW = 8  # entries in a row up to which a larger matrix on whole rows is faster
+_LONG_ROW = 32
+_MOVES, _STEPS = 10, 8  # how often a gate reads or writes the state, and its operations: measured
 
 
 def complex_dtype(dtype: torch.dtype) -> torch.dtype:
@@ -41,26 +46,72 @@ def apply(
     if gate.kind == "diagonal":
         phases = torch.tensor(gate.form.array, dtype=angle.dtype, device=state.device)
         turned = torch.polar(torch.ones_like(angle[:, None] * phases), -angle[:, None] * phases)
-        return apply_matrix(turned.to(state.dtype).unsqueeze(2), state, gate.qubits, diagonal=True)
-    return apply_matrix(ket_matrix(gate.form, angle, dtype=state.dtype), state, gate.qubits)
+        return apply_diagonal(turned.to(state.dtype), state, gate.qubits)
+    matrix = ket_matrix(gate.form, angle, dtype=state.dtype)
+    if all(axis == "Z" for axis in gate.axes):
+        return apply_diagonal(matrix.diagonal(dim1=1, dim2=2), state, gate.qubits)
+    return apply_matrix(matrix, state, gate.qubits)
+
+
+def apply_diagonal(
+    entries: Tensor,  # (batch or 1, 2^k)
+    state: Tensor,  # (batch, 2^qubits)
+    qubits: Sequence[int],
+) -> Tensor:
+    """The state after a diagonal matrix on some of its qubits."""
+    batch, size = state.shape
+    count, arity = size.bit_length() - 1, len(qubits)
+    order = sorted(range(arity), key=lambda place: qubits[place])
+    entries = entries.reshape(-1, *(2,) * arity).permute(0, *(place + 1 for place in order))
+    places = [qubits[place] for place in order]
+    gaps = [2 ** (last - first - 1) for first, last in pairwise((-1, *places, count))]
+    shape, factor = [batch], [len(entries)]
+    for gap in gaps[:-1]:
+        shape += [gap, 2]
+        factor += [1, 2]
+    if gaps[-1] < _LONG_ROW:  # short rows are made longer by repeating the entries
+        repeats = min(gaps[-2], _LONG_ROW)
+        shape[-2:] = [gaps[-2] // repeats, repeats, 2]
+        factor[-2:] = [1, repeats, 2]
+        entries = entries.unsqueeze(-2).expand(*entries.shape[:-1], repeats, 2)
+    scale = entries.reshape(*factor, 1)
+    return (scale * state.reshape(*shape, gaps[-1])).reshape(batch, size)
 
 
 def apply_matrix(
-    matrix: Tensor,  # (batch or 1, 2^k, 2^k), or (batch or 1, 2^k, 1) of a diagonal one
+    matrix: Tensor,  # (batch or 1, 2^k, 2^k)
     state: Tensor,  # (batch, 2^qubits)
     qubits: Sequence[int],
-    *,
-    diagonal: bool = False,
 ) -> Tensor:
     """The state after a matrix on some of its qubits."""
     batch, size = state.shape
     count, arity = size.bit_length() - 1, len(qubits)
+    first, width = qubits[0], matrix.shape[1]
+    if list(qubits) == list(range(first, first + arity)):  # neighbours: nothing is moved
+        left, right = 2**first, 2 ** (count - first - arity)
+        if right >= _SHORT_ROW:
+            view = state.reshape(batch, left, width, right)
+            return (matrix.unsqueeze(1) @ view).reshape(batch, size)
+        before = 2 if width * right == 2 and left > 1 else 1
+        matrix = _between_identities(matrix, before, right)
+        return (state.reshape(batch, -1, matrix.shape[1]) @ matrix.mT).reshape(batch, size)
     view = state.reshape(batch, *(2,) * count)
     axes = [qubit + 1 for qubit in qubits]
-    front = view.movedim(axes, list(range(1, arity + 1))).reshape(batch, 2**arity, -1)
-    front = matrix * front if diagonal else matrix @ front
-    back = front.reshape(batch, *(2,) * count).movedim(list(range(1, arity + 1)), axes)
+    front = view.movedim(axes, list(range(1, arity + 1))).reshape(batch, width, -1)
+    back = (matrix @ front).reshape(batch, *(2,) * count).movedim(list(range(1, arity + 1)), axes)
     return back.reshape(batch, size)
+
+
+def _between_identities(
+    matrix: Tensor,  # (batch, d, d)
+    before: int,
+    after: int,
+) -> Tensor:
+    """(batch, before d after, before d after): the Kronecker product with identities."""
+    one = torch.eye(before, dtype=matrix.dtype, device=matrix.device)
+    two = torch.eye(after, dtype=matrix.dtype, device=matrix.device)
+    width = before * matrix.shape[1] * after
+    return torch.einsum("pq,bij,rs->bpirqjs", one, matrix, two).reshape(-1, width, width)
 
 
 def run(
@@ -141,8 +192,8 @@ def cost(
     operations = copies * sum(
         8 * entries * count * 2**form.arity for form, count in circuit.forms.items()
     )
-    moved = machine.itemsize(name) * entries * (4 * gates + 2 * strings)
-    steps = 5 * gates + 3 * strings
+    moved = machine.itemsize(name) * entries * (_MOVES * gates + 2 * strings)
+    steps = _STEPS * gates + 3 * strings
     passes = 3 if gradient else 1
     held = 2 * gates + strings + 4 if gradient else 6
     return Cost(
