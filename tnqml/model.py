@@ -39,11 +39,13 @@ class RouteCost:
         route: the name of the route.
         cost: its predicted cost for the whole batch.
         reason: what it was compared with, in words.
+        planned: whether networks were planned, to be contracted or to be compared.
     """
 
     route: RouteName
     cost: Cost
     reason: str
+    planned: bool = True
 
     def __str__(self) -> str:
         """One line for people."""
@@ -177,17 +179,19 @@ class DistributedModel(nn.Module):
         """The cheaper route; no network is planned where it could gain next to nothing."""
         if self.wanted_route != "auto":
             name: RouteName = "pauli" if self.wanted_route == "pauli" else "state"
-            return RouteCost(name, self.route(name).cost(batch=batch, task=task), "as asked for")
+            asked = self.route(name).cost(batch=batch, task=task)
+            return RouteCost(name, asked, "as asked for", planned=name == "pauli")
         if not fits_pauli_route(self.circuit):
             state = self.route("state").cost(batch=batch, task=task)
-            return RouteCost("state", state, "the circuit has no network of local tensors")
+            reason = "the circuit has no network of local tensors"
+            return RouteCost("state", state, reason, planned=False)
         try:
             state = self.route("state").cost(batch=batch, task=task)
         except ContractionTooLarge:
             pauli = self.route("pauli").cost(batch=batch, task=task)
             return RouteCost("pauli", pauli, "the state vector exceeds the memory cap")
         if state.seconds < _STATE_AT_ONCE:
-            return RouteCost("state", state, "too small for a search to pay")
+            return RouteCost("state", state, "too small for a search to pay", planned=False)
         try:
             pauli = self.route("pauli").cost(batch=batch, task=task, most=state.seconds)
         except ContractionTooLarge:

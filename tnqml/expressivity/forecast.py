@@ -12,13 +12,10 @@ from tnqml.errors import InputError
 from tnqml.expressivity.estimate import RESAMPLES
 from tnqml.model import DistributedModel
 from tnqml.network import Task
-from tnqml.routes import PauliRoute, RouteName
 
 _LOG = logging.getLogger(__name__)
 _LINEAR_ALGEBRA = 0.4  # of the matrix-multiply rate, as factorisations of some hundred rows reach
 _ITEMSIZE = 8
-_STEPS = 8
-_STEPS_WITH_GRADIENT = 15
 _STEPS_PER_RESAMPLE = 5
 _STEPS_BEFORE = 1500  # drawing, building and looking up plans, however few the evaluations
 _STEPS_BEFORE_EACH = 1500  # and for each observable
@@ -96,33 +93,25 @@ def values(model: DistributedModel, *, rows: int, times: int, gradient: bool = F
     what = "values and gradients" if gradient else "values"
     choice = model.cost(batch=rows, gradient=gradient)
     forecast = calls(choice.cost, times, f"{times} x {rows} rows of {what}")
-    return _with_overhead(forecast, model, choice.route, times=times, gradient=gradient)
+    return _with_planning(forecast, model) if choice.planned else forecast
 
 
 def jacobians(model: DistributedModel, *, rows: int, times: int) -> Forecast:
     """The forecast of the derivatives sample by sample of a model, so many times."""
-    route = model.cost(batch=rows).route
+    choice = model.cost(batch=rows)
+    route = choice.route
     task = Task(model.dtype, gradient=True, per_sample=True, memory=model.memory)
     cost = model.route(route).cost(batch=rows, task=task)
     # a cost with gradient is a value and one reverse pass of twice its time; the state vector takes
     # a reverse pass for every observable, the Pauli picture one for all
     passes = (1 + 2 * len(model.observables)) / 3 if route == "state" else 1.0
     forecast = calls(cost, passes * times, f"{times} x {rows} rows of the Jacobian")
-    return _with_overhead(forecast, model, route, times=times, gradient=True)
+    return _with_planning(forecast, model) if choice.planned else forecast
 
 
-def _with_overhead(
-    forecast: Forecast, model: DistributedModel, name: RouteName, *, times: int, gradient: bool
-) -> Forecast:
-    """With the time of building networks, and of evaluating their tensors around the contraction.
-
-    In smallest steps for each tensor, as measured on brickwork of 4 to 64 qubits.
-    """
-    route = model.route(name)
-    steps = _STEPS_BEFORE_EACH * len(model.observables)  # to compare the routes both are looked at
-    if isinstance(route, PauliRoute):
-        tensors = sum(len(network.leaves) for network in route.networks)
-        steps += times * tensors * (_STEPS_WITH_GRADIENT if gradient else _STEPS)
+def _with_planning(forecast: Forecast, model: DistributedModel) -> Forecast:
+    """With the time of building networks and comparing the routes."""
+    steps = _STEPS_BEFORE_EACH * len(model.observables)
     return replace(forecast, seconds=forecast.seconds + steps * this_machine().step_seconds)
 
 
