@@ -6,7 +6,7 @@ from contractions.errors import ContractionError, ContractionTooLarge, NetworkEr
 from contractions.files import cache_folder
 from contractions.folding import Folded
 from contractions.machine import Machine
-from contractions.network import Network
+from contractions.network import LANES, Network
 from contractions.plan import Plan, plan
 from contractions.program import Program, Scaled
 from contractions.report import StepCost
@@ -14,6 +14,7 @@ from contractions.sources import Filling, Given, Source
 from contractions.tree import Cost
 
 __all__ = [
+    "LANES",
     "Call",
     "ContractionError",
     "ContractionTooLarge",

@@ -48,12 +48,21 @@ class Bound:
         self._filled = self._rows("stack")
         self._cotangents = self._rows("pulled") if reverse else []
         self._filling = source.bind(self._filled, self._cotangents)
-        self.nbytes = self._block.nbytes + self._filling.nbytes
         self._nodes = self._views()
         self._scales: dict[int, Tensor] = {}
         self._forward = Calls([*self._filling.forward, *self._forward_calls()], device)
         self._reverses: dict[tuple[bool, ...], Calls] = {}
         self.spent = True
+
+    @property
+    def device(self) -> torch.device:
+        """Where its memory is."""
+        return self._block.device
+
+    @property
+    def nbytes(self) -> int:
+        """Of all its memory."""
+        return self._block.nbytes + self._filling.nbytes()
 
     def _flat(self, name: object, entries: int) -> Tensor:
         start = self._reserved.offset(name)

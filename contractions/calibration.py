@@ -172,12 +172,11 @@ def this_machine(device: torch.device = _CPU) -> Machine:
     Args:
         device: the processor, or a GPU.
     """
-    return _known(device)
+    return _known(device, _name(device))
 
 
 @cache
-def _known(device: torch.device) -> Machine:
-    name = _name(device)
+def _known(device: torch.device, name: str) -> Machine:
     where = re.sub(r"\W+", "-", name)
     path = cache_folder() / f"machine-{_FORMAT}-{where}.json"
     try:

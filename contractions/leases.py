@@ -4,6 +4,7 @@ import threading
 import weakref
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Hashable
+from functools import cache
 from itertools import count
 
 import numpy as np
@@ -24,10 +25,10 @@ class Leases:
     autograd drops, or a checkpoint that keeps nothing, frees its memory at that moment.
 
     Args:
-        most_bytes: that idle programs may hold together; the longest idle go first.
+        most_bytes: that idle programs may hold together on a device; the longest idle go first.
     """
 
-    def __init__(self, most_bytes: int) -> None:
+    def __init__(self, most_bytes: Callable[[torch.device], int]) -> None:
         self._most_bytes = most_bytes
         self._lock = threading.RLock()  # a finaliser may run while this thread holds it
         self._numbers = count(1)
@@ -57,17 +58,30 @@ class Leases:
             key, bound = self._lent.pop(number)
             self._idle[number] = key, bound
             self._waiting[key].append(number)
-            held = sum(idle.nbytes for _, idle in self._idle.values())
-            while held > self._most_bytes:
-                oldest, (its_key, dropped) = self._idle.popitem(last=False)
+            beside = [
+                (number, idle)
+                for number, (_, idle) in self._idle.items()
+                if idle.device == bound.device
+            ]
+            held = sum(idle.nbytes for _, idle in beside)
+            for oldest, dropped in beside:
+                if held <= self._most_bytes(bound.device):
+                    break
+                its_key, _ = self._idle.pop(oldest)
                 self._waiting[its_key].remove(oldest)
                 held -= dropped.nbytes
 
-    def token(self, number: int) -> Tensor:
-        """A tensor that holds the lease's number, and gives it back when its memory goes."""
+    def token(self, number: int, *, holder: object) -> Tensor:
+        """A tensor that holds the lease's number, and gives it back when its memory goes.
+
+        Until then `holder`, with whom what lies idle is forgotten, is kept alive.
+        """
         cell = np.array([number])
-        weakref.finalize(cell, self.give_back, number).atexit = False
+        weakref.finalize(cell, self._give_back_for, number, holder).atexit = False
         return torch.from_numpy(cell)
+
+    def _give_back_for(self, number: int, _: object) -> None:
+        self.give_back(number)
 
     def forget(self, keys: Callable[[Hashable], bool]) -> None:
         """Drop what lies idle under some keys."""
@@ -77,5 +91,13 @@ class Leases:
                     del self._idle[number]
 
 
-LEASES = Leases(int(psutil.virtual_memory().total) // _KEPT_SHARE)
+@cache
+def _kept_bytes(device: torch.device) -> int:
+    """A share of a device's memory."""
+    if device.type == "cuda":
+        return int(torch.cuda.get_device_properties(device).total_memory) // _KEPT_SHARE
+    return int(psutil.virtual_memory().total) // _KEPT_SHARE
+
+
+LEASES = Leases(_kept_bytes)
 """Those of this process."""

@@ -45,6 +45,7 @@ class Program:
     """
 
     def __init__(self, network: Network, lowered: Lowered, source: Source | None = None) -> None:
+        self._network = network
         self._inputs, self._output, self._sizes = network.numbered
         self._lowered = lowered
         if source is None:
@@ -60,6 +61,10 @@ class Program:
         self._number = next(_NUMBERS)
         number = self._number
         weakref.finalize(self, LEASES.forget, partial(_belongs_to, number)).atexit = False
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A pickled program is a new one where it is loaded: its number is of this process."""
+        return Program, (self._network, self._lowered, self._given)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Program":
         """Itself: nothing of it changes."""
@@ -181,7 +186,7 @@ class _Contraction(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, program: Program, scaled: bool, *inputs: Tensor) -> tuple[Tensor, Tensor]:
         number = program.borrow(inputs[0], reverse=True, scaled=scaled)
-        token = LEASES.token(number)
+        token = LEASES.token(number, holder=program)
         bound = LEASES.bound(number)
         assert bound is not None  # noqa: S101 - it was just borrowed
         last, log_scale = bound.forward(inputs)
@@ -194,8 +199,12 @@ class _Contraction(torch.autograd.Function):
     def backward(ctx: Any, cotangent: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
         (token, *inputs), wanted = ctx.saved_tensors, ctx.needs_input_grad[2:]
         program: Program = ctx.program
-        if torch.is_grad_enabled():
-            last, _ = program.plain(inputs, scaled=ctx.scaled)
+        is_batched = torch._C._functorch.is_legacy_batchedtensor(cotangent)  # several at once
+        if torch.is_grad_enabled() or is_batched:
+            with torch.enable_grad():
+                last, _ = program.plain(inputs, scaled=ctx.scaled)
+            if not last.requires_grad:
+                return (None, None, *(None for _ in inputs))
             chosen = [given for given, is_wanted in zip(inputs, wanted, strict=True) if is_wanted]
             gradients = iter(
                 torch.autograd.grad(
@@ -211,7 +220,7 @@ class _Contraction(torch.autograd.Function):
         bound = LEASES.bound(number)
         if bound is None or bound.spent:
             number = program.borrow(inputs[0], reverse=True, scaled=ctx.scaled)
-            token = LEASES.token(number)
+            token = LEASES.token(number, holder=program)
             bound = LEASES.bound(number)
             assert bound is not None  # noqa: S101 - it was just borrowed
             bound.forward(inputs)

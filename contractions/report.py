@@ -22,7 +22,8 @@ class StepCost:
             result have, that only the left or right one has, and that are summed.
         seconds: predicted, of the forward pass.
         live_bytes: held after the step, if no reverse pass follows.
-        limit: what bounds it: "operations", "bytes" or "overhead".
+        limit: what bounds it: "operations", "bytes" or "overhead", or "lanes" if its products run
+            side by side.
     """
 
     shape: tuple[int, int, int, int]
@@ -57,6 +58,7 @@ def step_costs(network: Network, path: Path, *, machine: Machine, dtype: str) ->
         matrices = entries(a & b & c)
         overhead = rates.step + rates.matrix * matrices
         seconds = rates.seconds(entries(a | b), entries(a) + entries(b) + entries(c), matrices)
+        whole = max(arithmetic, traffic) + overhead
         parts = {"operations": arithmetic, "bytes": traffic, "overhead": overhead}
         costs.append(
             StepCost(
@@ -68,7 +70,7 @@ def step_costs(network: Network, path: Path, *, machine: Machine, dtype: str) ->
                 ),
                 seconds=seconds,
                 live_bytes=live,
-                limit=max(parts, key=lambda name: parts[name]),
+                limit=max(parts, key=lambda name: parts[name]) if seconds >= whole else "lanes",
             )
         )
     return costs

@@ -23,7 +23,7 @@ class Filling:
         forward: calls that fill the stacks from the inputs.
         needed: for the inputs that are wanted, of which stacks a cotangent is needed.
         reverse: for the inputs that are wanted, calls that pull the stacks' cotangents back.
-        nbytes: of memory beside the stacks.
+        nbytes: of the memory held beside the stacks so far.
     """
 
     inputs: Sequence[Tensor]
@@ -31,7 +31,7 @@ class Filling:
     forward: Sequence[Call]
     needed: Callable[[Sequence[bool]], Sequence[bool]]
     reverse: Callable[[Sequence[bool]], Sequence[Call]]
-    nbytes: int
+    nbytes: Callable[[], int]
 
 
 class Source(Protocol):
@@ -77,5 +77,5 @@ class Given:
             forward=(),
             needed=lambda wanted: wanted,
             reverse=lambda _: (),
-            nbytes=0,
+            nbytes=lambda: 0,
         )

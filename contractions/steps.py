@@ -136,7 +136,8 @@ def _parts(g: int, length: int, entries: int) -> int:
     """Into how many parts a GPU cuts a long sum of few entries, which would leave it idle, or 0."""
     if g > _FEW or length < _LONG or entries > _SMALL:
         return 0
-    return math.gcd(length, _MOST_PARTS)
+    parts = math.gcd(length, _MOST_PARTS)
+    return parts if parts > 1 else 0
 
 
 def _split(

@@ -106,6 +106,7 @@ class Evaluator:
 
     Attributes:
         families: the leaves, sorted.
+        kinds: of the angles that any leaf reads.
         closed: whether the columns of every angle span their own derivatives.
     """
 
@@ -122,6 +123,7 @@ class Evaluator:
         self.families = [
             self._family(keys, list(groups.values())) for keys, groups in sorted_out.items()
         ]
+        self.kinds = {kind for keys in sorted_out for kind, _ in keys}
         self.closed = not any(
             "survival" in functions for keys in sorted_out for _, functions in keys
         )

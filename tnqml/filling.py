@@ -52,6 +52,32 @@ class LeafSource:
         """Of the arrays."""
         return self.evaluator.dtype
 
+    def nbytes(self, *, reverse: bool) -> int:
+        """About what `bind` takes beside the stacks."""
+        real, item = (dtype.itemsize for dtype in (self.dtype.to_real(), self.dtype))
+        total = 0
+        for kind, slots in self.slots.items():
+            total += 4 * real * slots * self.cones * self.samples(kind)
+        for family in self.evaluator.families:
+            rows = family.groups[-1].rows.stop * self.cones
+            for reading in (family.shared, family.own):
+                if reading.keys:
+                    entries = rows * self.samples(reading.keys[-1][0]) * reading.size
+                    total += entries * (2 * real + item)
+                    if reverse:
+                        total += entries * (item + real * len(reading.keys))
+            if family.shared.keys and family.own.keys:
+                middles = sum(
+                    len(group.members) * self.cones * group.basis[0].numel()
+                    for group in family.groups
+                )
+                total += item * middles * (2 if reverse else 1)
+        return total
+
+    def samples(self, kind: str) -> int:
+        """How many of an angle a cone has: one for each sample, or one that all share."""
+        return self.batch if kind == "feature" or self.evaluator.per_sample else 1
+
     def arrays(self, inputs: Sequence[Tensor]) -> list[Tensor]:
         """An array for each stack."""
         parameter, feature, *selectors = inputs
@@ -135,10 +161,6 @@ class _Bound:
         evaluator = self.source.evaluator
         self._dtype, self._real = evaluator.dtype, evaluator.dtype.to_real()
         self._room = _Room(evaluator.device)
-        self._samples = {
-            "parameter": self.source.batch if evaluator.per_sample else 1,
-            "feature": self.source.batch,
-        }
         self._angles, self._gradients = self._per_angle(), self._per_angle()
         self._tables: dict[Key, Tensor] = {}
         number = 0
@@ -154,7 +176,7 @@ class _Bound:
     def _per_angle(self) -> dict[str, Tensor]:
         slots, cones = self.source.slots, self.source.cones
         return {
-            kind: self._room(slots[kind], cones, self._samples[kind], dtype=self._real)
+            kind: self._room(slots[kind], cones, self.source.samples(kind), dtype=self._real)
             for kind in _KINDS
         }
 
@@ -167,7 +189,7 @@ class _Bound:
             forward=self._forward,
             needed=self._needed,
             reverse=self._reverse,
-            nbytes=self._room.nbytes,
+            nbytes=lambda: self._room.nbytes,
         )
 
     def _table(self, key: Key) -> Tensor:
@@ -198,7 +220,7 @@ class _Bound:
         if not reading.keys:
             return None
         leaves = family.groups[-1].rows.stop
-        rows, samples = leaves * self.source.cones, self._samples[reading.keys[-1][0]]
+        rows, samples = leaves * self.source.cones, self.source.samples(reading.keys[-1][0])
         real: Tensor | None = None
         for key, slots in zip(reading.keys, reading.slots, strict=True):
             table = self._table(key)

@@ -27,7 +27,6 @@ _ENDS: dict[str, dict[str, tuple[int | None, ...]]] = {
 }
 _CONES, _BATCH = "cones", "batch"
 _CPU = torch.device("cpu")
-_SIDE_BY_SIDE = 64
 _LEAVES = 20  # smallest steps that leaves and autograd take the time of: measured
 
 Result = TypeVar("Result")
@@ -68,11 +67,12 @@ class Task:
 
 @dataclass(frozen=True)
 class _Chunk:
-    """How much of (cones, batch) is contracted at once, and by which plan."""
+    """How much of (cones, batch) is contracted at once, by which plan, and the bytes held then."""
 
     cones: int
     batch: int
     plan: Plan
+    held: int
 
 
 class ConeNetwork:
@@ -202,7 +202,7 @@ class ConeNetwork:
         cones = len(self.cones)
         while True:
             try:
-                chunk = _Chunk(cones, batch, self.plan(cones=cones, batch=batch, task=task))
+                chunk = self._fitting(cones=cones, batch=batch, task=task)
             except contractions.ContractionTooLarge:
                 if batch > 1:
                     batch = (batch + 1) // 2
@@ -213,6 +213,17 @@ class ConeNetwork:
             else:
                 self._chunks[whole, task] = chunk
                 return chunk
+
+    def _fitting(self, *, cones: int, batch: int, task: Task) -> _Chunk:
+        """The plan for so many cones and samples, if what it holds with its leaves fits the cap."""
+        plan = self.plan(cones=cones, batch=batch, task=task)
+        source, _ = self._program(cones=cones, batch=batch, task=task)
+        held = plan.cost.peak_bytes + source.nbytes(reverse=task.gradient)
+        if held > plan.memory:
+            raise contractions.ContractionTooLarge(
+                held, plan.memory, plan.cost.seconds, "use a narrower dtype, or raise `memory`"
+            )
+        return _Chunk(cones, batch, plan, held)
 
     def cost(self, *, batch: int, task: Task) -> Cost:
         """The predicted cost of all cones for a whole batch."""
@@ -225,6 +236,7 @@ class ConeNetwork:
             one,
             operations=parts * one.operations,
             bytes_moved=parts * one.bytes_moved,
+            peak_bytes=chunk.held,
             seconds=parts * (one.seconds + leaves),
             slices=parts,
         )
@@ -282,9 +294,9 @@ class ConeNetwork:
             part = slice(first, first + chunk.cones)
             pieces = []
             for start in range(0, len(features), chunk.batch):
-                data = features[start : start + chunk.batch].detach()
-                own = parameters.detach().expand(len(data), -1)
-                with torch.enable_grad():
+                with torch.inference_mode(mode=False), torch.enable_grad():
+                    data = features[start : start + chunk.batch].detach().clone()
+                    own = parameters.detach().clone().expand(len(data), -1)
                     angles = self._angles(own, data, part)
                     angles[kind].requires_grad_()
                     (value, *_) = self._contract(angles, (), task=task)
@@ -314,7 +326,11 @@ class ConeNetwork:
         """The value, (cones, batch, *open legs), and if scaled its logarithm."""
         _, cones, batch = angles["feature"].shape
         source, program = self._program(cones=cones, batch=batch, task=task)
-        inputs: Sequence[Tensor] = [angles["parameter"], angles["feature"], *selectors]
+        read = source.evaluator.kinds
+        inputs: Sequence[Tensor] = [
+            *(own if kind in read else own.detach() for kind, own in angles.items()),
+            *selectors,
+        ]
         if not source.evaluator.closed:
             inputs = source.arrays(inputs)
         results: tuple[Tensor, ...] = (
@@ -348,9 +364,10 @@ class ConeNetwork:
     def _evaluator(self, task: Task) -> Evaluator:
         key = task.dtype, task.device, task.per_sample
         if key not in self._evaluators:
-            self._evaluators[key] = Evaluator(
-                self.leaves, dtype=task.dtype, device=task.device, per_sample=task.per_sample
-            )
+            with torch.inference_mode(mode=False):  # wherever it is first asked for
+                self._evaluators[key] = Evaluator(
+                    self.leaves, dtype=task.dtype, device=task.device, per_sample=task.per_sample
+                )
         return self._evaluators[key]
 
 
@@ -359,7 +376,7 @@ def batched_last(batch: int, *, selected: bool) -> bool:
 
     The same for all batches that share a tree.
     """
-    return not selected and batch > _SIDE_BY_SIDE // 2
+    return not selected and batch > contractions.LANES // 2
 
 
 def recomputed(function: Callable[..., Result], *arguments: Tensor) -> Result:

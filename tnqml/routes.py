@@ -2,8 +2,9 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Literal, Protocol
 
 import torch
@@ -79,6 +80,15 @@ class Outputs:
         return torch.stack([m for m, _ in columns], 1), torch.stack([s for _, s in columns], 1)
 
 
+_Run = Callable[[Tensor, Tensor], tuple[Tensor, Tensor | None]]
+
+
+def _held(costs: Sequence[Cost], *, gradient: bool) -> int:
+    """Bytes that networks hold together: all that a reverse pass needs, or those of the largest."""
+    peaks = [cost.peak_bytes for cost in costs]
+    return sum(peaks) if gradient else max(peaks, default=0)
+
+
 class Route(Protocol):
     """A way to the expectations of a model.
 
@@ -129,6 +139,7 @@ class PauliRoute:
         self.networks = [ConeNetwork([cone for _, cone in group]) for group in alike.values()]
         order = [number for group in alike.values() for number, _ in group]
         self._places = Placed(torch.argsort(torch.tensor(order, dtype=torch.int64)))
+        self._keeps_all: dict[tuple[int, Task], bool] = {}
         self._numbers = [[number for number, _ in group] for group in alike.values()]
 
     @property
@@ -154,7 +165,7 @@ class PauliRoute:
         return Cost(
             operations=sum(cost.operations for cost in costs),
             bytes_moved=sum(cost.bytes_moved for cost in costs),
-            peak_bytes=max((cost.peak_bytes for cost in costs), default=0),
+            peak_bytes=_held(costs, gradient=task.gradient),
             width=max((cost.width for cost in costs), default=0.0),
             steps=sum(cost.steps for cost in costs),
             slices=max((cost.slices for cost in costs), default=1),
@@ -163,7 +174,7 @@ class PauliRoute:
 
     def values(self, parameters: Tensor, features: Tensor, *, task: Task) -> tuple[Tensor, Tensor]:
         """(strings, batch) values, and logarithms of their scale."""
-        results = [network.run(parameters, features, task=task) for network in self.networks]
+        results = [run(parameters, features) for run in self._runs(batch=len(features), task=task)]
         if not results:
             nothing = features.new_zeros(0, len(features))
             return nothing, nothing
@@ -173,6 +184,18 @@ class PauliRoute:
             return values, torch.zeros_like(values)
         logs = torch.cat([log for _, log in results if log is not None])
         return values, logs.index_select(0, places)
+
+    def _runs(self, *, batch: int, task: Task) -> list[_Run]:
+        """A call for each network; if all they keep passes the cap, one that is made again."""
+        runs: list[_Run] = [partial(network.run, task=task) for network in self.networks]
+        if not task.gradient or len(runs) == 1:
+            return runs
+        key = batch, task.unscaled
+        if key not in self._keeps_all:
+            costs = [network.cost(batch=batch, task=task) for network in self.networks]
+            memory = task.machine.memory if task.memory is None else task.memory
+            self._keeps_all[key] = _held(costs, gradient=True) <= memory
+        return runs if self._keeps_all[key] else [partial(recomputed, run) for run in runs]
 
     def jacobian(
         self, parameters: Tensor, features: Tensor, *, task: Task, wanted: Wanted

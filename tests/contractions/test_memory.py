@@ -2,6 +2,8 @@
 
 import copy
 import gc
+import io
+import pickle
 import threading
 
 import numpy as np
@@ -147,10 +149,12 @@ def test_a_graph_that_ran_backward_gives_its_memory_back():
 
 def test_idle_memory_is_bounded_and_goes_with_its_program():
     class Block:
+        device = torch.device("cpu")
+
         def __init__(self, nbytes):
             self.nbytes = nbytes
 
-    leases = Leases(most_bytes=100)
+    leases = Leases(most_bytes=lambda _: 100)
     numbers = [leases.borrow(("a", k), lambda: Block(60)) for k in range(3)]
     for number in numbers:
         leases.give_back(number)
@@ -159,6 +163,45 @@ def test_idle_memory_is_bounded_and_goes_with_its_program():
     leases.give_back(again)
     leases.forget(lambda key: key[0] == "a")
     assert not leases._idle
+
+
+def test_a_graph_that_outlives_its_plan_leaves_nothing_behind():
+    made = chain()
+    value = made.contract(arrays_of(seed=0))
+    before = len(LEASES._lent)
+    del made
+    gc.collect()
+    assert len(LEASES._lent) == before  # the graph still needs it
+    idle = len(LEASES._idle)
+    del value
+    gc.collect()
+    assert len(LEASES._lent) == before - 1
+    assert len(LEASES._idle) == idle
+
+
+def test_a_pickled_plan_does_not_take_the_memory_of_another():
+    stored = io.BytesIO()
+    torch.save(chain(), stored)
+    program = chain().program()
+    arrays = arrays_of(seed=0)
+    expected_value = program.run(arrays).detach()
+    stored.seek(0)
+    loaded = torch.load(stored, weights_only=False).program()
+    copied = pickle.loads(pickle.dumps(program))  # noqa: S301 - our own, made just now
+    for other in (loaded, copied):
+        assert other._number != program._number
+        torch.testing.assert_close(other.run(arrays).detach(), expected_value)
+
+
+def test_several_cotangents_at_once_take_the_plain_route():
+    made, arrays = chain(), arrays_of(seed=0)
+    value = made.contract(arrays)
+    cotangents = torch.randn(3, *value.shape, dtype=value.dtype)
+    found = torch.autograd.grad(value, arrays, cotangents, is_grads_batched=True, retain_graph=True)
+    for number, cotangent in enumerate(cotangents):
+        one_by_one = torch.autograd.grad(value, arrays, cotangent, retain_graph=True)
+        for many, one in zip(found, one_by_one, strict=True):
+            torch.testing.assert_close(many[number], one)
 
 
 def test_threads_do_not_share_memory():

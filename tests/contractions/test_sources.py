@@ -42,7 +42,7 @@ class Squares:
             forward=[partial(torch.square, roots, out=squared)],
             needed=lambda wanted: wanted,
             reverse=reverse,
-            nbytes=2 * roots.nbytes,
+            nbytes=lambda: 2 * roots.nbytes,
         )
 
 
