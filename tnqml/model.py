@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -114,6 +115,8 @@ class DistributedModel(nn.Module):
         memory: int | None = None,
     ) -> None:
         super().__init__()
+        if not isinstance(circuit, Circuit):
+            raise InputError(f"the circuit is a {type(circuit).__name__}; expected a tnqml.Circuit")
         listed = [observables] if isinstance(observables, Observable) else list(observables)
         if not listed:
             raise InputError("a model needs at least one observable, got an empty sequence")
@@ -123,8 +126,8 @@ class DistributedModel(nn.Module):
             raise InputError(f"dtype is {dtype}; expected torch.float32 or torch.float64")
         if route not in _ROUTES:
             raise RouteError(f"unknown route {route!r}; the routes are {', '.join(_ROUTES)}")
-        if memory is not None and memory < 1:
-            raise InputError(f"memory is {memory} bytes; expected at least 1, or None")
+        if memory is not None and (not isinstance(memory, int) or memory < 1):
+            raise InputError(f"memory is {memory!r} bytes; expected an integer above 0, or None")
         self.circuit = circuit
         self.observables = tuple(listed)
         self.memory = memory
@@ -162,11 +165,14 @@ class DistributedModel(nn.Module):
     def cost(self, *, batch: int, gradient: bool = True) -> RouteCost:
         """The route that a batch takes and what it is predicted to cost, before anything runs.
 
+        Batches with the same next power of two share a plan; the cost is that of the largest.
+
         Raises:
             ContractionTooLarge: no route fits the memory cap.
         """
-        if not isinstance(batch, int) or batch < 1:
+        if isinstance(batch, bool) or not isinstance(batch, int | np.integer) or batch < 1:
             raise InputError(f"batch is {batch!r}; expected an integer of at least 1")
+        batch = int(batch)
         return self._choose(batch, self._task(gradient=gradient))
 
     def _choose(self, batch: int, task: Task) -> RouteCost:
@@ -369,7 +375,7 @@ class DistributedModel(nn.Module):
         Up to 12 qubits of a model of any width; more where a state vector fits.
         """
         for name, value in (("shots", shots), ("seed", seed)):
-            if not isinstance(value, int):
+            if isinstance(value, bool) or not isinstance(value, int):
                 raise InputError(f"{name} is {value!r}; expected an integer")
         generator = torch.Generator().manual_seed(seed)
         with torch.no_grad():
@@ -386,6 +392,8 @@ class DistributedModel(nn.Module):
         For shallow circuits of any width; ``mantissa * exp(log_scale)`` is the amplitude.
         """
         x = self.check_input(x)
+        if not isinstance(bits, Tensor):
+            raise InputError(f"bits are a {type(bits).__name__}; expected a torch tensor")
         if bits.shape[-1:] != (self.circuit.qubits,) or bits.shape[:-1] not in ((), (len(x),)):
             raise InputError(
                 f"bits have shape {tuple(bits.shape)}; expected ({len(x)}, {self.circuit.qubits}) "
@@ -421,6 +429,9 @@ class DistributedModel(nn.Module):
         x: Tensor,  # (features,)
     ) -> str:
         """OpenQASM 2 of the circuit at the model's parameters and one input; see `qasm.to_qasm`."""
+        if not isinstance(x, Tensor) or x.ndim != 1:
+            found = tuple(x.shape) if isinstance(x, Tensor) else type(x).__name__
+            raise InputError(f"x is {found}; expected a torch tensor (features,), one input")
         return to_qasm(self.circuit, self.theta, self.check_input(x.unsqueeze(0))[0])
 
     def extra_repr(self) -> str:

@@ -181,3 +181,22 @@ def test_a_model_prints_what_it_is():
     text = repr(DistributedModel(CIRCUIT, [Z(0), Observable([(1.0, ())])]))
     for part in ("4 qubits", "4 features", "8 parameters", "2 observables", "alice and bob"):
         assert part in text
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda m: m.amplitudes(torch.zeros(1, 4), [0] * 4), "bits are a list"),
+        (lambda m: m.qasm(np.zeros(4)), "x is ndarray; expected a torch tensor"),
+        (lambda m: m.qasm(torch.zeros(1, 4)), r"x is \(1, 4\); expected a torch tensor"),
+        (lambda m: m.sample(torch.zeros(1, 4), shots=2, seed=True), "seed is True"),
+        (lambda m: m.cost(batch=True), "batch is True"),
+        (lambda m: DistributedModel(m.circuit, Z(0), memory="1GB"), "memory is '1GB'"),
+        (lambda _: DistributedModel(None, Z(0)), "the circuit is a NoneType"),
+    ],
+)
+def test_wrong_kinds_of_arguments_are_named(call, message):
+    model = DistributedModel(ansatz.brickwork(4, layers=1), Z(0))
+    assert model.cost(batch=np.int64(3)) == model.cost(batch=3)
+    with pytest.raises(InputError, match=message):
+        call(model)
