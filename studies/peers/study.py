@@ -219,6 +219,8 @@ def draw_seconds(ax: "Axes", frame: "DataFrame") -> None:
 
 def draw_prediction(ax: "Axes", frame: "DataFrame") -> None:
     """Our warm seconds against those that the plan predicts."""
+    import numpy as np
+
     rows = frame[frame["peer"] == OURS].dropna(subset=["warm_seconds", "predicted_seconds"])
     if rows.empty:
         say_empty(ax)
@@ -233,7 +235,8 @@ def draw_prediction(ax: "Axes", frame: "DataFrame") -> None:
             label=FAMILIES[str(name)],
         )
     _unjoined(ax)
-    ends = 1e3 * rows["predicted_seconds"].agg(["min", "max"])
+    low, high = rows["predicted_seconds"].agg(["min", "max"])
+    ends = np.array([500 * low, 2000 * high])  # in ms, beyond the first and the last
     for factor in (0.5, 1.0, 2.0):
         ax.plot(ends, factor * ends, color="black", linewidth=0.8, marker="", linestyle="-")
     ax.set(
