@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from contractions.bound import Bound
 from contractions.leases import LEASES
@@ -84,7 +85,11 @@ class Program:
     def _run(self, inputs: Sequence[Tensor], *, scaled: bool) -> tuple[Tensor, Tensor]:
         if not self._as_given:
             inputs = self._reduced(self._given.arrays(inputs))
-        if torch._C._functorch.maybe_current_level() is not None or not self._lowered.steps:
+        transformed = (
+            torch._C._functorch.maybe_current_level() is not None
+            or forward_ad._current_level >= 0  # inside of `dual_level`
+        )
+        if transformed or not self._lowered.steps:
             return self.plain(inputs, scaled=scaled)
         if torch.is_grad_enabled() and any(given.requires_grad for given in inputs):
             last, log_scale = _Contraction.apply(self, scaled, *inputs)  # type: ignore[no-untyped-call]

@@ -79,3 +79,16 @@ def test_higher_derivatives_and_transforms_take_the_plain_route(made):
     ours = torch.func.grad(lambda given: program.run([given, alone.detach()]).sum())(pair.detach())
     (expected,) = torch.autograd.grad(program.run([pair, alone]).sum(), pair)
     torch.testing.assert_close(ours, expected, rtol=0, atol=1e-13)
+
+
+def test_forward_mode_takes_the_plain_route(made):
+    generator = torch.Generator().manual_seed(0)
+    pair, alone, tangent = (
+        torch.rand(n, 3, 3, dtype=torch.float64, generator=generator) for n in (2, 1, 2)
+    )
+    program = made.program(Squares())
+    with torch.autograd.forward_ad.dual_level():
+        dual = torch.autograd.forward_ad.make_dual(pair, tangent)
+        found = torch.autograd.forward_ad.unpack_dual(program.run([dual, alone])).tangent
+    _, expected = torch.func.jvp(lambda given: program.run([given, alone]), (pair,), (tangent,))
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-13)
