@@ -56,7 +56,8 @@ class Program:
             term == order for term, order in zip(self._inputs, orders, strict=False)
         )
         self._given = source
-        self._source = source if self._as_given else Given(source.stacks)
+        self._bound = self._as_given and source.bindable
+        self._source = source if self._bound else Given(source.stacks)
         self._final_view = tuple(self._sizes[index] for index in orders[-1])
         self._final_order = tuple(orders[-1].index(index) for index in self._output)
         self._number = next(_NUMBERS)
@@ -83,8 +84,10 @@ class Program:
         return Scaled(mantissa.reshape(flat.shape), log_scale + logarithm.reshape(flat.shape))
 
     def _run(self, inputs: Sequence[Tensor], *, scaled: bool) -> tuple[Tensor, Tensor]:
+        if not self._bound:
+            inputs = self._given.arrays(inputs)
         if not self._as_given:
-            inputs = self._reduced(self._given.arrays(inputs))
+            inputs = self._reduced(inputs)
         transformed = (
             torch._C._functorch.maybe_current_level() is not None
             or forward_ad._current_level >= 0  # inside of `dual_level`

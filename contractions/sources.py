@@ -48,6 +48,10 @@ class Source(Protocol):
     def dtype(self) -> torch.dtype | None:
         """Of the arrays, or None for that of the inputs."""
 
+    @property
+    def bindable(self) -> bool:
+        """Whether `bind` serves; else a program takes `arrays`, as autograd differentiates them."""
+
     def arrays(self, inputs: Sequence[Tensor]) -> Sequence[Tensor]:
         """An array for each stack, by operations that autograd can record."""
 
@@ -64,6 +68,7 @@ class Given:
 
     stacks: Stacks
     dtype: torch.dtype | None = None
+    bindable: bool = True
 
     def arrays(self, inputs: Sequence[Tensor]) -> Sequence[Tensor]:
         """The inputs."""

@@ -52,6 +52,11 @@ class LeafSource:
         """Of the arrays."""
         return self.evaluator.dtype
 
+    @property
+    def bindable(self) -> bool:
+        """Whether the columns of every angle span their own derivatives."""
+        return self.evaluator.closed
+
     def nbytes(self, *, reverse: bool) -> int:
         """About what `bind` takes beside the stacks."""
         real, item = (dtype.itemsize for dtype in (self.dtype.to_real(), self.dtype))
@@ -85,13 +90,7 @@ class LeafSource:
         return arrays + [selector.to(self.dtype).unsqueeze(0) for selector in selectors]
 
     def bind(self, stacks: Sequence[Tensor], cotangents: Sequence[Tensor]) -> Filling:
-        """Calls that fill the stacks and pull their cotangents back.
-
-        Raises:
-            NotImplementedError: the columns of an angle do not span their derivatives.
-        """
-        if not self.evaluator.closed:
-            raise NotImplementedError("these leaves are differentiated by autograd alone")
+        """Calls that fill the stacks and pull their cotangents back."""
         return _Bound(self, stacks, cotangents).filling()
 
 

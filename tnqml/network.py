@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 import contractions
-from contractions import Cost, Given, Machine, Plan, Program
+from contractions import Cost, Machine, Plan, Program
 from tnqml.cone import Cone
 from tnqml.errors import RouteError
 from tnqml.evaluation import Evaluator
@@ -331,8 +331,6 @@ class ConeNetwork:
             *(own if kind in read else own.detach() for kind, own in angles.items()),
             *selectors,
         ]
-        if not source.evaluator.closed:
-            inputs = source.arrays(inputs)
         results: tuple[Tensor, ...] = (
             program.run_scaled(inputs) if task.scaled else (program.run(inputs),)
         )
@@ -357,7 +355,7 @@ class ConeNetwork:
             last = batched_last(batch, selected=task.selected)
             source = LeafSource(evaluator, slots, cones, batch, selectors, samples_last=last)
             plan = self.plan(cones=cones, batch=batch, task=task)
-            program = plan.program(source if evaluator.closed else Given(source.stacks))
+            program = plan.program(source)
             self._sources[key] = source, program
         return self._sources[key]
 

@@ -19,6 +19,7 @@ class Squares:
 
     stacks: tuple[tuple[int, ...], ...] = ((0, 2), (1,))
     dtype: torch.dtype | None = None
+    bindable: bool = True
 
     def arrays(self, inputs: Sequence[Tensor]) -> Sequence[Tensor]:
         return [inputs[0].square(), inputs[1]]
@@ -46,19 +47,24 @@ class Squares:
         )
 
 
+@pytest.fixture(params=[True, False])
+def squares(request) -> Squares:
+    return Squares(bindable=request.param)
+
+
 @pytest.fixture
 def made() -> Plan:
     return plan(NETWORK, effort=1, cache=False)
 
 
 @pytest.mark.parametrize("wanted", [(True, True), (True, False), (False, True), (False, False)])
-def test_values_and_gradients(made, wanted):
+def test_values_and_gradients(made, squares, wanted):
     generator = torch.Generator().manual_seed(0)
     pair, alone = (
         torch.rand(n, 3, 3, dtype=torch.float64, generator=generator).requires_grad_(flag)
         for n, flag in zip((2, 1), wanted, strict=True)
     )
-    program = made.program(Squares())
+    program = made.program(squares)
     expected = pair[0].square() @ alone[0] @ pair[1].square()
     chosen = [tensor for tensor in (pair, alone) if tensor.requires_grad]
     for _ in range(2):  # in the same memory
@@ -70,23 +76,23 @@ def test_values_and_gradients(made, wanted):
             torch.testing.assert_close(found, oracle, rtol=0, atol=1e-13)
 
 
-def test_higher_derivatives_and_transforms_take_the_plain_route(made):
+def test_higher_derivatives_and_transforms_take_the_plain_route(made, squares):
     generator = torch.Generator().manual_seed(0)
     pair = torch.rand(2, 3, 3, dtype=torch.float64, generator=generator).requires_grad_()
     alone = torch.rand(1, 3, 3, dtype=torch.float64, generator=generator).requires_grad_()
-    program = made.program(Squares())
+    program = made.program(squares)
     assert torch.autograd.gradgradcheck(lambda *given: program.run(given), (pair, alone))
     ours = torch.func.grad(lambda given: program.run([given, alone.detach()]).sum())(pair.detach())
     (expected,) = torch.autograd.grad(program.run([pair, alone]).sum(), pair)
     torch.testing.assert_close(ours, expected, rtol=0, atol=1e-13)
 
 
-def test_forward_mode_takes_the_plain_route(made):
+def test_forward_mode_takes_the_plain_route(made, squares):
     generator = torch.Generator().manual_seed(0)
     pair, alone, tangent = (
         torch.rand(n, 3, 3, dtype=torch.float64, generator=generator) for n in (2, 1, 2)
     )
-    program = made.program(Squares())
+    program = made.program(squares)
     with torch.autograd.forward_ad.dual_level():
         dual = torch.autograd.forward_ad.make_dual(pair, tangent)
         found = torch.autograd.forward_ad.unpack_dual(program.run([dual, alone])).tangent

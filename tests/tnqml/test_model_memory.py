@@ -1,12 +1,18 @@
 """What a model holds: within its cap, its own, and nothing once it is gone."""
 
 import io
+from dataclasses import replace
 
 import pytest
 import torch
+from random_circuits import angles
+from routes import assert_close, batch_of, model_of, on_every_route
+from torch.func import functional_call
 
+from contractions import ContractionTooLarge
 from contractions.leases import LEASES
-from tnqml import Circuit, DistributedModel, Gate, Z, ansatz, pauli
+from tnqml import Circuit, DistributedModel, Gate, X, Z, ansatz, pauli, projector
+from tnqml.network import Task
 
 
 def lent() -> int:
@@ -99,3 +105,72 @@ def test_second_derivatives_where_a_cone_reads_nothing_that_is_asked_for():
         (first,) = torch.autograd.grad(model(x).sum(), model.theta, create_graph=True)
         found[route] = torch.autograd.grad(first.sum(), model.theta)[0]
     torch.testing.assert_close(found["pauli"], found["state"])
+
+
+def cut(model, batch):
+    """A memory cap that cuts a batch into several parts and is not refused."""
+    task = Task(model.dtype, gradient=True)
+    route = model.route(model.cost(batch=1).route)
+    memory = route.cost(batch=batch, task=task).peak_bytes // 3
+    route.cost(batch=1, task=replace(task, memory=memory))  # not refused
+    return memory
+
+
+@on_every_route
+@pytest.mark.parametrize("wanted", ["parameters", "features"])
+def test_a_batch_that_is_cut_gives_the_same(route, wanted):
+    circuit = ansatz.brickwork(8, layers=2)
+    observables = [Z(qubit) for qubit in range(8)] + [projector(2) + X(3)]
+    whole = model_of(circuit, observables, route)
+    memory = cut(whole, 37)
+    parts = model_of(circuit, observables, route, memory=memory)
+    task = Task(torch.float64, gradient=True, memory=memory)
+    if route == "pauli":
+        assert parts.route(route).cost(batch=37, task=task).slices > 1
+    else:
+        assert parts.route(route)._rows(37, task) < 37
+    x = batch_of(circuit, 37).requires_grad_()
+    cotangent = torch.tensor(angles(9, 37, 9))
+    results = [model(x) for model in (whole, parts)]
+    assert_close(results[1], results[0], 1e-13)
+    theirs, ours = (
+        torch.autograd.grad(result, (model.theta, x), cotangent)
+        for model, result in zip((whole, parts), results, strict=True)
+    )
+    for mine, other in zip(ours, theirs, strict=True):
+        assert_close(mine, other, 1e-12)
+    assert_close(parts.jacobian(x, wanted=wanted), whole.jacobian(x, wanted=wanted), 1e-12)
+    with torch.no_grad():
+        assert_close(parts(x), results[0], 1e-13)
+    scaled = parts.scaled(x)
+    assert_close(scaled.mantissa * scaled.log_scale.exp(), results[0], 1e-12)
+
+
+@on_every_route
+def test_torch_func_works_on_a_batch_that_is_cut(route):
+    circuit = ansatz.brickwork(6, layers=1)
+    whole = model_of(circuit, Z(3), route)
+    parts = model_of(circuit, Z(3), route, memory=cut(whole, 21))
+    x = batch_of(circuit, 21)
+
+    def value(theta):
+        return functional_call(parts, {"theta": theta}, (x,))
+
+    assert_close(torch.func.jacrev(value)(parts.theta.detach()), whole.jacobian(x)[:, 0], 1e-12)
+
+
+@on_every_route
+def test_a_memory_far_too_small_is_refused_with_numbers(route):
+    circuit = ansatz.brickwork(8, layers=2)
+    model = model_of(circuit, Z(4), route, memory=200)
+    x = batch_of(circuit, 4)
+    for call in (
+        lambda: model(x),
+        lambda: model.jacobian(x),
+        lambda: model.scaled(x),
+        lambda: model.cost(batch=4),
+    ):
+        with pytest.raises(ContractionTooLarge, match=r"needs .* [KMG]iB.*memory cap") as caught:
+            call()
+        assert caught.value.memory == 200
+        assert caught.value.predicted_bytes > 200

@@ -44,7 +44,7 @@ def every_kind(seed=0):
     return Circuit(3, gates, split="qubits")
 
 
-def equal(first, second, batch=3):
+def assert_equal(first, second, batch=3):
     """Everything that a model shows, the values to the last bit."""
     assert second.circuit == first.circuit
     assert second.observables == first.observables
@@ -65,7 +65,7 @@ def test_round_trip_of_every_kind(tmp_path, dtype, alone):
     model = DistributedModel(every_kind(), observables, dtype=dtype, route="state", memory=10**9)
     save(model, tmp_path / "new" / "folder")
     loaded = load(str(tmp_path / "new" / "folder"))
-    equal(model, loaded)
+    assert_equal(model, loaded)
     assert loaded.theta.requires_grad
     names = {path.name for path in (tmp_path / "new" / "folder").iterdir()}
     assert names == {"model.json", "arrays.safetensors"}
@@ -84,8 +84,8 @@ def test_round_trip_of_every_kind(tmp_path, dtype, alone):
 def test_round_trip_of_families(tmp_path, circuit, route):
     model = DistributedModel(circuit, [Z(0), X(circuit.qubits - 1)], route=route, seed=4)
     save(model, tmp_path)
-    equal(model, load(tmp_path))
-    equal(model, load(tmp_path), batch=1)
+    assert_equal(model, load(tmp_path))
+    assert_equal(model, load(tmp_path), batch=1)
 
 
 def test_a_save_again_gives_the_same_bytes_and_arrays_once(tmp_path):
@@ -104,7 +104,7 @@ def test_a_later_save_replaces_an_earlier_one(tmp_path):
     save(DistributedModel(every_kind(), Z(0)), tmp_path)
     model = DistributedModel(ansatz.brickwork(2, layers=1), Z(1), dtype=torch.float64)
     save(model, tmp_path)
-    equal(model, load(tmp_path))
+    assert_equal(model, load(tmp_path))
 
 
 @pytest.fixture
@@ -303,7 +303,7 @@ def test_a_save_cut_short_leaves_no_debris(saved, monkeypatch, step, done):
         with pytest.raises(StorageError, match="a save was cut short"):
             load(saved)
     else:
-        equal(older, load(saved))
+        assert_equal(older, load(saved))
 
 
 def test_errors_are_of_the_package():
