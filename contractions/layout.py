@@ -89,7 +89,8 @@ class Layout:
         assert self._maps is not None  # noqa: S101 - only gathers come here
         maps = self._maps.get(device)
         if maps is None:
-            maps = self._maps[device] = self._gather_maps(device)
+            with torch._C._DisableFuncTorch():
+                maps = self._maps[device] = self._gather_maps(device)
         return maps
 
     def _gather_maps(self, device: torch.device) -> tuple[Tensor, Tensor]:

@@ -203,7 +203,7 @@ def _spectrum_on(
 ) -> tuple[Tensor, Tensor]:
     """Frequencies and operators of a gate, as tensors."""
     frequencies, operators = spectrum(form)
-    with torch.inference_mode(mode=False):
+    with torch.inference_mode(mode=False), torch._C._DisableFuncTorch():
         return (
             torch.tensor(frequencies, dtype=real, device=device),
             torch.tensor(operators, dtype=dtype, device=device),

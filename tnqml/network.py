@@ -362,7 +362,8 @@ class ConeNetwork:
     def _evaluator(self, task: Task) -> Evaluator:
         key = task.dtype, task.device, task.per_sample
         if key not in self._evaluators:
-            with torch.inference_mode(mode=False):  # wherever it is first asked for
+            # wherever it is first asked for
+            with torch.inference_mode(mode=False), torch._C._DisableFuncTorch():
                 self._evaluators[key] = Evaluator(
                     self.leaves, dtype=task.dtype, device=task.device, per_sample=task.per_sample
                 )

@@ -22,6 +22,6 @@ class Placed:
         """The constant there; by default in its own dtype."""
         key = device, self.tensor.dtype if dtype is None else dtype
         if key not in self._copies:
-            with torch.inference_mode(mode=False):
+            with torch.inference_mode(mode=False), torch._C._DisableFuncTorch():
                 self._copies[key] = self.tensor.to(*key)
         return self._copies[key]

@@ -165,7 +165,7 @@ class PauliRoute:
         return Cost(
             operations=sum(cost.operations for cost in costs),
             bytes_moved=sum(cost.bytes_moved for cost in costs),
-            peak_bytes=_held(costs, gradient=task.gradient),
+            peak_bytes=self._peak(costs, task),
             width=max((cost.width for cost in costs), default=0.0),
             steps=sum(cost.steps for cost in costs),
             slices=max((cost.slices for cost in costs), default=1),
@@ -184,6 +184,12 @@ class PauliRoute:
             return values, torch.zeros_like(values)
         logs = torch.cat([log for _, log in results if log is not None])
         return values, logs.index_select(0, places)
+
+    def _peak(self, costs: Sequence[Cost], task: Task) -> int:
+        """Bytes held at once: of all networks, or where that passes the cap of the largest."""
+        memory = task.machine.memory if task.memory is None else task.memory
+        together = _held(costs, gradient=task.gradient)
+        return together if together <= memory else _held(costs, gradient=False)
 
     def _runs(self, *, batch: int, task: Task) -> list[_Run]:
         """A call for each network; if all they keep passes the cap, one that is made again."""

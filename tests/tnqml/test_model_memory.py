@@ -1,5 +1,6 @@
 """What a model holds: within its cap, its own, and nothing once it is gone."""
 
+import copy
 import io
 from dataclasses import replace
 
@@ -174,3 +175,16 @@ def test_a_memory_far_too_small_is_refused_with_numbers(route):
             call()
         assert caught.value.memory == 200
         assert caught.value.predicted_bytes > 200
+
+
+def test_a_model_is_copied_after_a_transform_and_its_cost_keeps_the_cap():
+    model = DistributedModel(ansatz.brickwork(6, layers=2), [Z(0), X(3)], route="pauli")
+    x = torch.rand(65, 6)
+
+    def total(theta):
+        return functional_call(model, {"theta": theta}, (x,)).sum()
+
+    torch.func.grad(total)(model.theta.detach())
+    torch.testing.assert_close(copy.deepcopy(model)(x), model(x))
+    capped = DistributedModel(model.circuit, [Z(0), X(3)], route="pauli", memory=300_000)
+    assert capped.cost(batch=1000).cost.peak_bytes <= 300_000
