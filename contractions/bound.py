@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from contractions.calls import Call, Calls
+from contractions.errors import NetworkError
 from contractions.lowering import Lowered
 from contractions.reservation import Reservation, sides
 from contractions.sources import Source
@@ -158,7 +159,12 @@ class Bound:
     def forward(self, inputs: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """The last node, and the logarithm of its scale over the output's axes."""
         self.spent = False
-        for target, given in zip(self._filling.inputs, inputs, strict=True):
+        for number, (target, given) in enumerate(zip(self._filling.inputs, inputs, strict=True)):
+            if given.numel() != target.numel():
+                raise NetworkError(
+                    f"input {number} has shape {tuple(given.shape)}; the program was made for "
+                    f"{target.numel()} entries"
+                )
             target.copy_(given.reshape(target.shape))
         self._forward()
         last = self._nodes[-1].clone()

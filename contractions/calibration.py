@@ -17,7 +17,7 @@ import psutil
 import torch
 
 from contractions import tree
-from contractions.errors import ContractionError
+from contractions.errors import ContractionError, PlanError
 from contractions.files import cache_folder, read_checked, write_checked
 from contractions.lowering import Lowered
 from contractions.machine import ITEMSIZE, Machine
@@ -56,8 +56,13 @@ def _memory_limit(device: torch.device) -> int:
     return total
 
 
-def measure(device: torch.device = _CPU) -> Machine:
-    """The roofline of this machine, or of a GPU in it, measured now in about a second."""
+def measure(device: torch.device | str = _CPU) -> Machine:
+    """The roofline of this machine, or of a GPU in it, measured now in about a second.
+
+    Raises:
+        PlanError: there is no such device, or it is of a kind that nothing runs on.
+    """
+    device = _checked(device)
     generator = torch.Generator().manual_seed(0)
     least = partial(_least_seconds, device=device)
     flops = {}
@@ -167,12 +172,31 @@ def _name(device: torch.device) -> str:
     return f"{platform.machine()}, {os.cpu_count()} cores, {torch.get_num_threads()} threads"
 
 
-def this_machine(device: torch.device = _CPU) -> Machine:
+def _checked(device: torch.device | str) -> torch.device:
+    try:
+        found = torch.device(device)
+    except (RuntimeError, TypeError) as error:
+        raise PlanError(f"device is {device!r}; expected 'cpu', 'cuda' or 'cuda:0'") from error
+    if found.type not in {"cpu", "cuda"}:
+        raise PlanError(f"device is {str(found)!r}; contractions run on 'cpu' and 'cuda'")
+    if found.type == "cuda" and (found.index or 0) >= torch.cuda.device_count():
+        raise PlanError(
+            f"device is {str(found)!r}, and this machine has {torch.cuda.device_count()} GPUs that "
+            "torch can use"
+        )
+    return found
+
+
+def this_machine(device: torch.device | str = _CPU) -> Machine:
     """This machine's roofline, measured once and kept in the user's cache folder.
 
     Args:
         device: the processor, or a GPU.
+
+    Raises:
+        PlanError: as `measure`.
     """
+    device = _checked(device)
     return _known(device, _name(device))
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import torch
 
 Call = Callable[[], object]
+"""Reads and writes memory of its own; what it returns is not used."""
 
 
 class Calls:
@@ -14,7 +15,7 @@ class Calls:
     and replayed from then on: thousands of launches cost little more than one.
 
     Args:
-        calls: in order; they return nothing that is used.
+        calls: in order.
         device: where their memory is.
     """
 

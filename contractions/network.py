@@ -11,7 +11,10 @@ from typing import Any, Self
 from contractions.errors import NetworkError
 
 LANES = 64
-"""Entries side by side from which on lanes pay; see `contractions.lanes`."""
+"""The least size of an index from which on it pays to run products side by side along it.
+
+It must lie last in memory in all tensors that have it; see `contractions.lanes`.
+"""
 
 
 @dataclass(frozen=True)

@@ -120,11 +120,16 @@ class Plan:
     def _program(self, stacks: Stacks | None) -> Program:
         if stacks not in self._programs:
             given = None if stacks is None else Given(stacks)
-            self._programs[stacks] = self.program(given)
+            self._programs[stacks] = Program(self.network, self._lowered, given)
         return self._programs[stacks]
 
-    def program(self, source: Source | None = None) -> Program:
-        """A program of this plan whose tensors a source fills; `contract` makes its own."""
+    def program(self, source: Source) -> Program:
+        """A program of this plan whose tensors a source fills; `contract` makes its own.
+
+        Raises:
+            NetworkError: the source's stacks do not fit the network.
+        """
+        self._check_stacks(source.stacks)
         return Program(self.network, self._lowered, source)
 
     def resized(self, sizes: Mapping[Any, int]) -> "Plan":

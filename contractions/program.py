@@ -73,7 +73,11 @@ class Program:
         return self
 
     def run(self, inputs: Sequence[Tensor]) -> Tensor:
-        """The contracted network; axes as the network's output."""
+        """The contracted network, its axes as the network's output.
+
+        Args:
+            inputs: those of the source: by default an array for each tensor, of its shape.
+        """
         return self._finish(self._run(inputs, scaled=False)[0])
 
     def run_scaled(self, inputs: Sequence[Tensor]) -> Scaled:
@@ -107,7 +111,13 @@ class Program:
             LEASES.give_back(number)
 
     def borrow(self, like: Tensor, *, reverse: bool, scaled: bool) -> int:
-        """A lease on memory for a run on inputs of that dtype and device."""
+        """The number of a lease (`LEASES`) on memory for a run.
+
+        Args:
+            like: an input; the run's dtype and device.
+            reverse: whether a reverse pass may follow.
+            scaled: whether steps are rescaled along the way.
+        """
         dtype = self._source.dtype or like.dtype
         key: Hashable = (self._number, dtype, like.device, reverse, scaled)
 

@@ -10,19 +10,25 @@ from torch import Tensor
 from contractions.calls import Call
 
 Stacks = tuple[tuple[int, ...], ...]
-"""For each array the tensors that it holds along its first axis."""
+"""For each array the tensors of the network, by number, that it holds along its first axis."""
 
 
 @dataclass(frozen=True)
 class Filling:
     """A source bound to memory.
 
+    All memory lies where the stacks lie, and stays there: calls may run any number of times, and on
+    a GPU they are recorded once and replayed.
+
     Attributes:
-        inputs: memory that is written before a run.
-        gradients: memory that holds the cotangents of the inputs after a reverse pass.
-        forward: calls that fill the stacks from the inputs.
-        needed: for the inputs that are wanted, of which stacks a cotangent is needed.
-        reverse: for the inputs that are wanted, calls that pull the stacks' cotangents back.
+        inputs: memory that is written before a run: a tensor for each input of the run, of as many
+            entries.
+        gradients: memory that holds the cotangents of the inputs after a reverse pass, of the
+            inputs' shapes; those of inputs that are not wanted are not read. Empty without one.
+        forward: calls that fill the stacks from `inputs`.
+        needed: from a flag for each input, whether its cotangent is wanted, a flag for each stack:
+            whether that of the stack is needed for it.
+        reverse: from the same flags the calls that pull the stacks' cotangents back to `gradients`.
         nbytes: of the memory held beside the stacks so far.
     """
 
@@ -35,9 +41,24 @@ class Filling:
 
 
 class Source(Protocol):
-    """What fills the stacks of a program from inputs of its own.
+    """What fills the tensors of a program from inputs of its own; see `Plan.program`.
 
-    Law: the calls of `bind` write the numbers that `arrays` gives, and pull back as autograd does.
+    The inputs of a run are torch tensors of one dtype and device; their number and shapes are the
+    source's to name and to check. Law: the calls of `bind` write the numbers that `arrays` gives,
+    and pull back as autograd does.
+
+    Example:
+        Both matrices of a product are squares of the inputs, by autograd alone:
+
+        >>> from contractions import Network, plan
+        >>> class Squares:
+        ...     stacks, dtype, bindable = ((0, 1),), None, False
+        ...     def arrays(self, inputs):
+        ...         return [torch.stack(list(inputs)) ** 2]  # (2 tensors, rows, columns)
+        >>> made = plan(Network.from_einsum("ab,bc->ac", [(2, 2)] * 2), cache=False)
+        >>> two = torch.full((2, 2), 2.0)
+        >>> made.program(Squares()).run([two, two]).tolist()
+        [[32.0, 32.0], [32.0, 32.0]]
     """
 
     @property
@@ -53,12 +74,14 @@ class Source(Protocol):
         """Whether `bind` serves; else a program takes `arrays`, as autograd differentiates them."""
 
     def arrays(self, inputs: Sequence[Tensor]) -> Sequence[Tensor]:
-        """An array for each stack, by operations that autograd can record."""
+        """For each stack (tensors, *shape of one), by operations that autograd can record."""
 
     def bind(self, stacks: Sequence[Tensor], cotangents: Sequence[Tensor]) -> Filling:
-        """The source bound to the stacks' memory, each (tensors, entries), and their cotangents'.
+        """The source bound to the stacks' memory and their cotangents'.
 
-        Without a reverse pass there are no cotangents.
+        Args:
+            stacks: for each (tensors, entries of one), to be filled; row-major entries.
+            cotangents: the same shapes, to be read in a reverse pass; empty without one.
         """
 
 

@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from tnqml.circuit import Circuit, Split
 from tnqml.errors import CircuitError
 from tnqml.gates import Gate
+from tnqml.sequence import GateSequence
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -21,7 +22,15 @@ Frequencies = Literal["independent", "equal", "exponential"]
 Encoding = Literal["phase", "angle"]
 Start = Literal["plus", "zero"]
 
-_UPLOADS = {"phase": "rz", "angle": "ry"}
+_PROTOTYPES = {
+    "plus": Gate("h", 0),
+    "phase": Gate("rz", 0, feature=0),
+    "angle": Gate("ry", 0, feature=0),
+    "even": Gate("ry", 0, parameter=0),
+    "odd": Gate("rx", 0, parameter=0),
+    "cz": Gate("cz", (0, 1)),
+}
+"""The gates of layered circuits by their role; rotations are those of even and odd turns."""
 
 _TWO = ("alice", "bob")
 _SMALLEST_RING = 3
@@ -115,41 +124,36 @@ def _layered(
         raise CircuitError(f"{len(parties)} parties cannot share {qubits} qubits; expected fewer")
     if start not in {"plus", "zero"}:
         raise CircuitError(f"start is {start!r}; expected 'plus' or 'zero'")
-    if encoding not in _UPLOADS:
+    if encoding not in {"phase", "angle"}:
         raise CircuitError(f"encoding is {encoding!r}; expected 'phase' or 'angle'")
 
-    def owner(turn: int, qubit: int) -> str:
-        return parties[turn if split == "layers" else qubit * len(parties) // qubits]
+    def copies(
+        turn: int, places: ArrayLike, kind: str, slots: NDArray[np.int64] | None = None
+    ) -> Iterator[GateSequence]:
+        """A gate on each of the places, which ascend, in the hands of who holds them."""
+        where = np.asarray(places, dtype=np.int64).reshape(-1, 2 if kind == "cz" else 1)
+        held = where[:, 0] * len(parties) // qubits if split == "qubits" else 0 * where[:, 0] + turn
+        for holder in np.unique(held):
+            mine = held == holder
+            first = _PROTOTYPES[kind].owned_by(parties[holder])
+            yield GateSequence.repeated(
+                first, where[mine], slots=None if slots is None else slots[mine]
+            )
 
-    # gates are copies of one made in full: circuits of thousands of qubits are built in no time
-    plus = {party: Gate("h", 0, party=party) for party in parties}
-    upload = {party: Gate(_UPLOADS[encoding], 0, feature=0, party=party) for party in parties}
-    link = {party: Gate("cz", (0, 1), party=party) for party in parties}
-    turns = {
-        (kind, party): Gate(kind, 0, parameter=0, party=party)
-        for kind in ("ry", "rx")
-        for party in parties
-    }
-    gates = []
+    everyone = np.arange(qubits)
+    parts: list[GateSequence] = []
     if start == "plus":
-        gates += [plus[owner(0, qubit)].moved([qubit]) for qubit in range(qubits)]
-    parameters = itertools.count()
+        parts += copies(0, everyone, "plus")
+    rotations = itertools.count()
     for layer in range(layers):
         if layer < uploads:
-            first = 0 if reupload else layer * qubits
-            gates += [
-                upload[owner(0, qubit)].moved([qubit], slot=first + qubit)
-                for qubit in range(qubits)
-            ]
+            parts += copies(0, everyone, encoding, everyone + (0 if reupload else layer * qubits))
         for turn in range(len(parties)):
-            kind = ("ry", "rx")[turn % 2]
-            gates += [
-                turns[kind, owner(turn, qubit)].moved([qubit], slot=next(parameters))
-                for qubit in range(qubits)
-            ]
+            slots = everyone + next(rotations) * qubits
+            parts += copies(turn, everyone, ("even", "odd")[turn % 2], slots)
             for pairs in rounds[turn :: len(parties)]:
-                gates += [link[owner(turn, pair[0])].moved(pair) for pair in pairs]
-    return Circuit(qubits, gates, split=split)
+                parts += copies(turn, pairs, "cz")
+    return Circuit(qubits, GateSequence.joined(parts), split=split)
 
 
 def brickwork(

@@ -11,6 +11,7 @@ from tnqml.errors import CircuitError
 from tnqml.forms import Form
 from tnqml.gates import Gate
 from tnqml.observables import Observable
+from tnqml.sequence import GateSequence
 
 Split = Literal["layers", "qubits"]
 
@@ -47,7 +48,7 @@ class Circuit:
     """
 
     qubits: int
-    gates: tuple[Gate, ...]
+    gates: GateSequence
     amplitudes: int
     split: Split
 
@@ -59,7 +60,6 @@ class Circuit:
         amplitudes: int = 0,
         split: Split = "layers",
     ) -> None:
-        listed = tuple(gates)
         if isinstance(qubits, bool) or not isinstance(qubits, int) or qubits < 1:
             raise CircuitError(
                 f"a circuit has {qubits!r} qubits; expected an integer of at least 1"
@@ -70,37 +70,38 @@ class Circuit:
             raise CircuitError(
                 f"{amplitudes} amplitudes do not fit {qubits} qubits; expected 0 to 2^{qubits}"
             )
-        if set(map(type, listed)) - {Gate}:
-            position = next(k for k, gate in enumerate(listed) if type(gate) is not Gate)
-            kind = type(listed[position]).__name__
-            raise CircuitError(f"gate {position} is a {kind}; expected a Gate")
-        reach = [max(gate.qubits) for gate in listed]
-        if max(reach, default=0) >= qubits:
-            position = next(k for k, qubit in enumerate(reach) if qubit >= qubits)
+        sequence = GateSequence.of(gates)
+        outside = (sequence.qubits >= qubits).any(1)
+        if outside.any():
+            position = int(outside.argmax())
+            gate = sequence[position]
             raise CircuitError(
-                f"gate {position} ({listed[position].kind}) acts on qubit {reach[position]}; the "
-                f"circuit has qubits 0 to {qubits - 1}"
+                f"gate {position} ({gate.kind}) acts on qubit {max(gate.qubits)}; the circuit has "
+                f"qubits 0 to {qubits - 1}"
             )
         object.__setattr__(self, "qubits", qubits)
-        object.__setattr__(self, "gates", listed)
+        object.__setattr__(self, "gates", sequence)
         object.__setattr__(self, "amplitudes", amplitudes)
         object.__setattr__(self, "split", split)
 
     @cached_property
     def features(self) -> int:
         """Length of an input: one more than the last feature that is read."""
-        slots = (gate.slot for gate in self.gates if gate.source == "feature")
-        return max(max(slots, default=-1) + 1, self.amplitudes)
+        return max(self._read("feature"), self.amplitudes)
 
     @cached_property
     def parameters(self) -> int:
         """Number of parameters: one more than the last that is read."""
-        return max((g.slot for g in self.gates if g.source == "parameter"), default=-1) + 1
+        return self._read("parameter")
 
-    @cached_property
+    def _read(self, source: Literal["feature", "parameter"]) -> int:
+        """One more than the last feature or parameter that a gate reads."""
+        return int(self.gates.slots[self.gates.reading(source)].max(initial=-1)) + 1
+
+    @property
     def forms(self) -> Counter[Form]:
         """The forms of its gates, and how many gates have each."""
-        return Counter([gate.form for gate in self.gates])
+        return self.gates.forms
 
     @cached_property
     def channels(self) -> tuple[Gate, ...]:

@@ -4,9 +4,15 @@ import heapq
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from tnqml.circuit import Circuit
 from tnqml.forms import Form
 from tnqml.gates import Gate
+from tnqml.sequence import GateSequence, Integers
+
+_Touch = tuple[int, str | None, int]
 
 _PAULI_ROTATIONS = {"rx": "X", "ry": "Y", "rz": "Z", "rxx": "XX", "ryy": "YY", "rzz": "ZZ"}
 
@@ -15,25 +21,40 @@ class Wires:
     """What stands where on the wires of a circuit.
 
     Attributes:
-        circuit: whose they are.
+        gates: of the circuit.
         last: for each qubit the position of its last gate, or -1.
-        before: for each gate, for each of its qubits, the position of the gate before, or -1.
-        axes: of the gates looked at so far.
     """
 
     def __init__(self, circuit: Circuit) -> None:
-        self.circuit = circuit
-        self.last = [-1] * circuit.qubits
-        self.before: list[tuple[int, ...]] = []
-        self.axes: dict[int, tuple[str | None, ...]] = {}
-        for position, gate in enumerate(circuit.gates):
-            self.before.append(tuple([self.last[qubit] for qubit in gate.qubits]))
-            for qubit in gate.qubits:
-                self.last[qubit] = position
+        self.gates = circuit.gates
+        places = self.gates.qubits
+        gate, _ = touched = (places >= 0).nonzero()
+        wire = places[touched]
+        order = np.argsort(wire, kind="stable")
+        along, ordered = wire[order], gate[order]
+        first = np.diff(along, prepend=-1) > 0
+        previous = np.empty_like(gate)
+        previous[order] = np.where(first, -1, np.roll(ordered, 1))
+        self._before = np.full_like(places, -1)
+        self._before[touched] = previous
+        last = np.full(circuit.qubits, -1)
+        last[along] = ordered  # the last of equal places is the one that stays
+        self.last: list[int] = last.tolist()
+        self._met: dict[int, tuple[_Touch, ...]] = {}
+
+    def at(self, position: int) -> tuple[_Touch, ...]:
+        """For each qubit of a gate: which, along what, and the gate before it on its wire or -1."""
+        met = self._met.get(position)
+        if met is None:
+            axes = self.gates.sorts[self.gates.which[position]].axes
+            qubits, before = self.gates.qubits[position], self._before[position]
+            met = tuple(zip(qubits.tolist(), axes, before.tolist(), strict=False))
+            self._met[position] = met
+        return met
 
 
-def light_cone(wires: Wires, letters: Mapping[int, str], *, marginal: bool = False) -> list[Gate]:
-    """The gates, in order, that change the expectation of a Pauli string.
+def light_cone(wires: Wires, letters: Mapping[int, str], *, marginal: bool = False) -> list[int]:
+    """The gates that change the expectation of a Pauli string: their positions, ascending.
 
     Going back from the observable, a gate is dropped if it commutes with all that stands after it:
     because it shares no qubit with it, because on each shared qubit both lie in the algebra of one
@@ -45,7 +66,6 @@ def light_cone(wires: Wires, letters: Mapping[int, str], *, marginal: bool = Fal
         letters: the Pauli of each qubit of the string.
         marginal: keep what any product of some of the letters can feel, not only all of them.
     """
-    gates = wires.circuit.gates
     axis: dict[int, str | None] = dict(letters)
     string: Mapping[int, str] | None = None if marginal else letters
     queued = {wires.last[qubit] for qubit in letters} - {-1}
@@ -53,19 +73,18 @@ def light_cone(wires: Wires, letters: Mapping[int, str], *, marginal: bool = Fal
     kept: list[int] = []
     while heap:
         position = -heapq.heappop(heap)
-        gate = gates[position]
-        axes = wires.axes.get(position)
-        if axes is None:
-            axes = wires.axes[position] = gate.axes
+        touches = wires.at(position)
         passes = all(
             qubit not in axis or (own is not None and axis[qubit] == own)
-            for qubit, own in zip(gate.qubits, axes, strict=True)
+            for qubit, own, _ in touches
         )
-        dropped = passes or (string is not None and _commutes_as_word(gate, string))
+        dropped = passes or (
+            string is not None and _commutes_as_word(wires.gates[position], string)
+        )
         if not dropped:
             kept.append(position)
             string = None
-        for qubit, own, before in zip(gate.qubits, axes, wires.before[position], strict=True):
+        for qubit, own, before in touches:
             if dropped and qubit not in axis:
                 continue
             if not dropped:
@@ -73,7 +92,7 @@ def light_cone(wires: Wires, letters: Mapping[int, str], *, marginal: bool = Fal
             if before >= 0 and before not in queued:
                 queued.add(before)
                 heapq.heappush(heap, -before)
-    return [gates[position] for position in reversed(kept)]
+    return kept[::-1]
 
 
 def _commutes_as_word(gate: Gate, string: Mapping[int, str]) -> bool:
@@ -88,7 +107,10 @@ def _commutes_as_word(gate: Gate, string: Mapping[int, str]) -> bool:
     return clashes % 2 == 0
 
 
-@dataclass(frozen=True)
+_Key = tuple[tuple[tuple[Form, tuple[int, ...], str | None, float], ...], tuple[str, ...]]
+
+
+@dataclass(frozen=True, eq=False)
 class Cone:
     """A light cone with its qubits counted anew; translated copies of one cone are equal in `key`.
 
@@ -99,13 +121,15 @@ class Cone:
         scales: and the factor on it.
         qubits: which qubit of the circuit each qubit of the cone is.
         gates: the gates as they stand in the circuit, in the order of `key`.
+        order: where each of them stood among the gates given.
     """
 
-    key: tuple[tuple[tuple[Form, tuple[int, ...], str | None, float], ...], tuple[str, ...]]
-    slots: tuple[int, ...]
-    scales: tuple[float, ...]
+    key: _Key
+    slots: Integers
+    scales: NDArray[np.float64]
     qubits: tuple[int, ...]
-    gates: tuple[Gate, ...]
+    gates: GateSequence
+    order: Integers
 
 
 _SYMMETRIC = {"cz", "swap", "iswap", "cp", "rxx", "ryy", "rzz"}
@@ -121,13 +145,13 @@ def _named(gate: Gate, names: Mapping[int, int]) -> tuple[int, ...]:
 class _Arrangement:
     """How a cone was brought to its canonical form, apart from where it lies."""
 
-    key: tuple[tuple[tuple[Form, tuple[int, ...], str | None, float], ...], tuple[str, ...]]
-    order: tuple[int, ...]
+    key: _Key
+    order: Integers
     met: tuple[int, ...]
 
 
 Known = dict[object, _Arrangement]
-"""Arrangements by what translated cones have in common."""
+"""Arrangements by what translated cones of one circuit have in common."""
 
 
 def canonical(
@@ -141,35 +165,35 @@ def canonical(
     Args:
         gates: in order.
         letters: of the string.
-        known: arrangements of other cones, so that translated ones need no walk; added to.
+        known: arrangements of other cones of the circuit, so that translated ones need no walk;
+            added to.
     """
     start = min(letters, default=0)
+    sequence = GateSequence.of(gates)
     what: object = None
     arrangement = None
     if known is not None:
+        numbers = np.where(sequence.reading("angle"), sequence.values, 0.0)
         what = (
-            tuple(
-                [
-                    (gate.form, gate.source, gate.value if gate.source == "angle" else 0.0)
-                    for gate in gates
-                ]
-            ),
-            tuple([qubit - start for gate in gates for qubit in gate.qubits]),
+            sequence.which.tobytes(),
+            np.where(sequence.qubits < 0, -1, sequence.qubits - start).tobytes(),
+            numbers.tobytes(),
             tuple([(qubit - start, letter) for qubit, letter in letters.items()]),
         )
         arrangement = known.get(what)
     if arrangement is None:
-        arrangement = _arranged(gates, letters, start)
+        arrangement = _arranged(sequence, letters, start)
         if known is not None:
             known[what] = arrangement
-    ordered = tuple([gates[position] for position in arrangement.order])
-    sourced = [gate for gate in ordered if gate.source in {"feature", "parameter"}]
+    ordered = sequence.taken(arrangement.order)
+    sourced = ordered.reading("parameter") | ordered.reading("feature")
     return Cone(
         key=arrangement.key,
-        slots=tuple([gate.slot for gate in sourced]),
-        scales=tuple([gate.value for gate in sourced]),
+        slots=ordered.slots[sourced],
+        scales=ordered.values[sourced],
         qubits=tuple([qubit + start for qubit in arrangement.met]),
         gates=ordered,
+        order=arrangement.order,
     )
 
 
@@ -207,6 +231,6 @@ def _arranged(gates: Sequence[Gate], letters: Mapping[int, str], start: int) -> 
     )
     return _Arrangement(
         key=(parts, tuple(letters.values())),
-        order=order,
+        order=np.array(order, dtype=np.int64),
         met=tuple(qubit - start for qubit in met),
     )

@@ -13,6 +13,8 @@ from tnqml import channels
 from tnqml.errors import CircuitError
 from tnqml.forms import KINDS, Form, axes, make_form, plain_form
 
+_INDICES = 2**62
+
 
 @dataclass(frozen=True, slots=True)
 class Gate:
@@ -78,8 +80,7 @@ class Gate:
                 f"unknown gate {kind!r}; the gates are {', '.join(KINDS)}, the channels "
                 f"{', '.join(channels.CHANNELS)}"
             )
-        if party is not None and not isinstance(party, str):
-            raise CircuitError(f"gate {kind!r} has the party {party!r}; expected a name or None")
+        _check_party(kind, party)
         places = _qubits(kind, qubits)
         arrays = {
             "word": word,
@@ -144,13 +145,20 @@ class Gate:
             return self.value * float(parameters[self.slot])
         return self.value
 
-    def moved(self, qubits: Sequence[int], *, slot: int | None = None) -> Self:
-        """The same gate on other qubits, reading another feature or parameter if one is named."""
+    def moved(
+        self, qubits: Sequence[int], *, slot: int | None = None, value: float | None = None
+    ) -> Self:
+        """The same gate on other qubits.
+
+        Reading another feature or parameter, and with another scale (or angle) if one is named.
+        """
         slot = self.slot if slot is None else slot
-        return self._copy(self.form, tuple(qubits), slot, self.value)
+        value = self.value if value is None else value
+        return self._copy(self.form, tuple(qubits), slot, value)
 
     def owned_by(self, party: str | None) -> Self:
         """The same gate in the hands of another party, or of nobody."""
+        _check_party(self.kind, party)
         copy = object.__new__(type(self))
         return copy._set(self.form, self.qubits, party, self.source, self.slot, self.value)
 
@@ -202,12 +210,17 @@ class Gate:
         return copy._set(form, qubits, self.party, self.source, slot, value)
 
 
+def _check_party(kind: str, party: object) -> None:
+    if party is not None and not isinstance(party, str):
+        raise CircuitError(f"gate {kind!r} has the party {party!r}; expected a name or None")
+
+
 def _qubits(kind: str, qubits: int | Sequence[int]) -> tuple[int, ...]:
     listed = list(qubits) if isinstance(qubits, Iterable) else [qubits]
     if not listed:
         raise CircuitError(f"gate {kind!r} names no qubit")
     for qubit in listed:
-        if isinstance(qubit, bool) or not isinstance(qubit, int | np.integer) or qubit < 0:
+        if not _is_index(qubit):
             raise CircuitError(f"gate {kind!r} names the qubit {qubit!r}; expected 0, 1, 2, ...")
     places = tuple(int(qubit) for qubit in listed)
     if len(set(places)) != len(places):
@@ -216,6 +229,13 @@ def _qubits(kind: str, qubits: int | Sequence[int]) -> tuple[int, ...]:
 
 
 def _index(kind: str, source: str, value: float | None) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 0:
+    if value is None or not _is_index(value):
         raise CircuitError(f"gate {kind!r} has {source}={value!r}; expected an index 0, 1, 2, ...")
     return int(value)
+
+
+def _is_index(value: object) -> bool:
+    """Whether it is an integer from 0 that 64 bits hold."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        return False
+    return bool(0 <= value < _INDICES)

@@ -12,7 +12,6 @@ from tnqml import amplitudes, drawing, sampling
 from tnqml.circuit import Circuit, Message
 from tnqml.cone import Wires, light_cone
 from tnqml.errors import InputError, RouteError
-from tnqml.gates import Gate
 from tnqml.initial import Initial, initial_parameters
 from tnqml.network import Task
 from tnqml.observables import Observable
@@ -328,11 +327,9 @@ class DistributedModel(nn.Module):
         wires = Wires(self.circuit)
         cones = []
         for observable in self.observables:
-            kept: dict[int, Gate] = {}
-            for _, string in observable.terms:
-                letters = dict(string)
-                kept |= {id(gate): gate for gate in light_cone(wires, letters)}
-            gates = [gate for gate in self.circuit.gates if id(gate) in kept]
+            strings = [dict(string) for _, string in observable.terms]
+            kept = {position for string in strings for position in light_cone(wires, string)}
+            gates = self.circuit.gates.taken(sorted(kept))
             cones.append(
                 LightCone(
                     qubits=tuple(

@@ -26,6 +26,7 @@ _ENDS: dict[str, dict[str, tuple[int | None, ...]]] = {
     "ket": {CLOSED: (0,), OPEN: (None,)},
 }
 _CONES, _BATCH = "cones", "batch"
+_KINDS = ("parameter", "feature")
 _CPU = torch.device("cpu")
 _LEAVES = 20  # smallest steps that leaves and autograd take the time of: measured
 
@@ -114,15 +115,11 @@ class ConeNetwork:
         )
         self.leaves, self.open_legs = wired.leaves, wired.open_legs
         self._open_places = [(int(place), len(gates)) for place in arrangement]
-        kinds = [gate[2] for gate in gates if gate[2] in {"feature", "parameter"}]
-        self._slots, self._scales = {}, {}
-        for kind in ("parameter", "feature"):
-            mine = [k for k, own in enumerate(kinds) if own == kind]
-            shape = (len(mine), len(self.cones))
-            slots = [[cone.slots[k] for cone in self.cones] for k in mine]
-            scales = [[cone.scales[k] for cone in self.cones] for k in mine]
-            self._slots[kind] = Placed(torch.tensor(slots, dtype=torch.int64).reshape(shape))
-            self._scales[kind] = Placed(torch.tensor(scales, dtype=torch.float64).reshape(shape))
+        kinds = np.array([gate[2] for gate in gates if gate[2] in {"feature", "parameter"}], str)
+        slots = np.stack([cone.slots for cone in self.cones], 1)
+        scales = np.stack([cone.scales for cone in self.cones], 1)
+        self._slots = {k: Placed(torch.tensor(slots[kinds == k])) for k in _KINDS}
+        self._scales = {k: Placed(torch.tensor(scales[kinds == k])) for k in _KINDS}
         self._evaluators: dict[tuple[torch.dtype, torch.device, bool], Evaluator] = {}
         self._sources: dict[tuple[int, int, Task], tuple[LeafSource, Program]] = {}
         self._plans: dict[tuple[int, int, Task], Plan] = {}

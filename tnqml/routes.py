@@ -134,7 +134,8 @@ class PauliRoute:
         known: Known = {}
         for number, string in enumerate(outputs.strings):
             letters = dict(string)
-            cone = canonical(light_cone(wires, letters), letters, known=known)
+            kept = circuit.gates.taken(light_cone(wires, letters))
+            cone = canonical(kept, letters, known=known)
             alike[cone.key].append((number, cone))
         self.networks = [ConeNetwork([cone for _, cone in group]) for group in alike.values()]
         order = [number for group in alike.values() for number, _ in group]

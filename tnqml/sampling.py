@@ -92,8 +92,8 @@ def _from_cone(
     *,
     memory: int | None,
 ) -> Tensor:
-    gates = light_cone(Wires(circuit), dict.fromkeys(qubits, "Z"), marginal=True)
-    network = ConeNetwork([canonical(gates, dict.fromkeys(qubits, OPEN))])
+    kept = light_cone(Wires(circuit), dict.fromkeys(qubits, "Z"), marginal=True)
+    network = ConeNetwork([canonical(circuit.gates.taken(kept), dict.fromkeys(qubits, OPEN))])
     gradient = parameters.requires_grad or features.requires_grad
     task = Task(features.dtype, gradient=gradient, memory=memory, device=features.device)
     values, _ = network.run(parameters, features, task=task)

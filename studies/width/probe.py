@@ -13,8 +13,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,7 +54,7 @@ class Wanted:
     seed: int
 
 
-def in_fresh_process(wanted: Mapping[str, object]) -> Row:
+def in_fresh_process(wanted: Wanted) -> Row:
     """The measurement, made by a new interpreter with an empty cache of plans.
 
     Raises:
@@ -70,7 +70,7 @@ def in_fresh_process(wanted: Mapping[str, object]) -> Row:
             shutil.copy(file, fresh)
         done = subprocess.run(
             [sys.executable, "-P", "-m", "studies.width.probe"],
-            input=json.dumps(dict(wanted)),
+            input=json.dumps(asdict(wanted)),
             env={**os.environ, "XDG_CACHE_HOME": folder},
             capture_output=True,
             text=True,
@@ -81,6 +81,24 @@ def in_fresh_process(wanted: Mapping[str, object]) -> Row:
         raise RuntimeError(f"the measuring process ended with {done.returncode}: {last}")
     row: Row = json.loads(done.stdout.splitlines()[-1])
     return row
+
+
+def cold_ratio(wanted: Wanted, *, pairs: int) -> Row:
+    """Cold seconds over those of the same model on 100 qubits: fresh processes in turn.
+
+    Returns:
+        The median over the pairs, and its quartiles.
+    """
+    brief = replace(wanted, repeats=1, draws=0, compare=False)
+    ratios = []
+    for _ in range(pairs):
+        wide, narrow = (
+            float(in_fresh_process(replace(brief, qubits=qubits))["cold_seconds"] or 0)
+            for qubits in (wanted.qubits, REFERENCE_QUBITS)
+        )
+        ratios.append(wide / narrow)
+    low, best, high = _quartiles(ratios)
+    return {"cold_ratio": best, "cold_ratio_low": low, "cold_ratio_high": high}
 
 
 def measure(wanted: Wanted) -> Row:
@@ -148,7 +166,7 @@ def _over_reference(wide: Callable[[], None], wanted: Wanted) -> Row:
     reference = _call(DistributedModel(circuit, observable(narrow)), x, scaled=False)
     reference()
     ratios = [_seconds(wide, 1)[0] / _seconds(reference, 1)[0] for _ in range(2 * wanted.repeats)]
-    low, best, high = statistics.quantiles(ratios, n=4) if len(ratios) > 1 else 3 * ratios
+    low, best, high = _quartiles(ratios)
     return {"ratio": best, "ratio_low": low, "ratio_high": high}
 
 
@@ -252,6 +270,10 @@ def quimb_comparison(
         "next_value_seconds": statistics.median(_seconds(by_this, wanted.repeats)),
         "quimb_difference": abs(values[0] - values[-1]),
     }
+
+
+def _quartiles(values: list[float]) -> list[float]:
+    return statistics.quantiles(values, n=4) if len(values) > 1 else 3 * values
 
 
 def _seconds(function: Callable[[], None], repeats: int) -> list[float]:

@@ -265,6 +265,25 @@ def test_a_measured_machine_is_plausible(mode):
     assert all(1e8 < rate < 1e15 for rate in machine.flops.values())
 
 
+@pytest.mark.parametrize("ask", [this_machine, measure])
+@pytest.mark.parametrize(
+    ("device", "message"),
+    [
+        ("meta", "device is 'meta'; contractions run on 'cpu' and 'cuda'"),
+        ("elsewhere", "device is 'elsewhere'; expected 'cpu'"),
+        (None, "device is None; expected 'cpu'"),
+        (f"cuda:{torch.cuda.device_count()}", "this machine has [0-9]+ GPUs"),
+    ],
+)
+def test_a_device_that_is_not_there_is_refused(ask, device, message):
+    with pytest.raises(PlanError, match=message):
+        ask(device)
+
+
+def test_a_device_may_be_named():
+    assert this_machine("cpu") is this_machine(torch.device("cpu"))
+
+
 def test_a_report_accounts_for_every_step():
     network = Network.from_einsum("zab,zbc,zcd,zda->z", [(5, 8, 8)] * 4)
     made = plan(network, machine=MACHINE, cache=False)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from contractions import Filling, Network, Plan, plan
+from contractions import Filling, Given, Network, NetworkError, Plan, plan
 
 NETWORK = Network.from_einsum("ab,bc,cd->ad", [(3, 3)] * 3)
 
@@ -98,3 +98,25 @@ def test_forward_mode_takes_the_plain_route(made, squares):
         found = torch.autograd.forward_ad.unpack_dual(program.run([dual, alone])).tangent
     _, expected = torch.func.jvp(lambda given: program.run([given, alone]), (pair,), (tangent,))
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("stacks", "message"),
+    [
+        (((0, 1),), "no partition of the network's 3 tensors"),
+        (((0, 1), (1, 2)), "no partition"),
+        (((0,), (1,), (2,), (3,)), "no partition"),
+        (((0,), (1,), (2,), ()), "stack 3 holds tensors of several shapes, or none"),
+    ],
+)
+def test_a_source_that_does_not_fit_the_network_is_refused(made, stacks, message):
+    with pytest.raises(NetworkError, match=message):
+        made.program(Squares(stacks=stacks))
+
+
+def test_inputs_of_another_size_are_refused(made):
+    program = made.program(Given(((0, 2), (1,))))
+    fitting = torch.ones(2, 3, 3)
+    with pytest.raises(NetworkError, match=r"input 1 has shape \(1, 3, 1\); .* for 9 entries"):
+        program.run([fitting, torch.ones(1, 3, 1)])
+    assert program.run([fitting, torch.ones(1, 3, 3)]).sum() == 81

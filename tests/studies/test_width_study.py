@@ -48,7 +48,7 @@ def test_the_variance_of_one_rotation_is_a_half():
 
 def test_a_failing_process_says_why():
     with pytest.raises(RuntimeError, match="expected local, sum or parity"):
-        probe.in_fresh_process(vars(small(observable="all")))
+        probe.in_fresh_process(small(observable="all"))
 
 
 def test_cells_that_cannot_be_measured_are_refused():
@@ -63,8 +63,17 @@ def test_a_wide_model_is_timed_in_turn_with_a_hundred_qubits():
     assert 0 < row["ratio_low"] <= row["ratio"] <= row["ratio_high"]
 
 
-def test_claims_of_flat_time_can_fail():
-    row = {"layers": 2, "qubits": 1000, "ratio": 5.0, "ratio_low": 4.0, "ratio_high": 6.0}
-    (claim,) = width._flat_claims(pd.DataFrame([row | {"peak_bytes": 1e6}]))
-    assert claim.holds is False
-    assert "5.00" in claim.measured
+def test_cold_seconds_are_compared_between_fresh_processes():
+    (row,) = width.measure(width.Cell(qubits=110, layers=1, inputs=2, repeats=1, cold_pairs=2))
+    assert 0 < row["cold_ratio_low"] <= row["cold_ratio"] <= row["cold_ratio_high"]
+
+
+@pytest.mark.parametrize(("column", "name"), [("ratio", "warm"), ("cold_ratio", "cold")])
+@pytest.mark.parametrize(("ratio", "holds"), [(1.02, True), (5.0, False)])
+def test_claims_of_flat_time_can_fail(column, name, ratio, holds):
+    row = {"layers": 2, "qubits": 1000, "peak_bytes": 1e6, column: ratio}
+    row |= {f"{column}_low": ratio - 0.1, f"{column}_high": ratio + 0.1}
+    (claim,) = width._flat_claims(pd.DataFrame([row]))
+    assert claim.holds is holds
+    assert f"{ratio:.2f}" in claim.measured
+    assert f"{name} seconds" in claim.text

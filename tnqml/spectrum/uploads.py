@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from tnqml.circuit import Circuit
 from tnqml.cone import Cone, Wires, canonical, light_cone
 from tnqml.errors import InputError
@@ -104,24 +106,24 @@ def views(model: DistributedModel, outputs: Sequence[int]) -> list[View]:
         InputError: the model has features in amplitudes, an upload that is no exponential of a
             generator, or a gate too large for the Pauli picture.
     """
-    circuit = _distinct(model.circuit)
+    circuit = model.circuit
     _check_gates(circuit)
     wires = Wires(circuit)
-    position = {id(gate): place for place, gate in enumerate(circuit.gates)}
-    cones = [_cone(wires, observable) for observable in model.observables]
-    _warn_of_idle_uploads(circuit, {id(gate) for cone in cones for gate in cone.gates})
+    seen = [_cone(wires, observable) for observable in model.observables]
+    _warn_of_idle_uploads(circuit, {position for _, kept in seen for position in kept})
     return [
         View(
             output=output,
-            cone=cones[output],
+            cone=cone,
             uploads=tuple(
-                Upload(position[id(gate)], gate.slot, gate.value, _frequencies(gate))
-                for gate in cones[output].gates
+                Upload(position, gate.slot, gate.value, _frequencies(gate))
+                for position, gate in zip(positions, cone.gates, strict=True)
                 if gate.source == "feature"
             ),
             weights=tuple(weight for weight, _ in model.observables[output].terms),
         )
         for output in outputs
+        for cone, positions in [seen[output]]
     ]
 
 
@@ -219,12 +221,6 @@ def check_merging(merging: str) -> None:
         raise InputError(f"merging is {merging!r}; expected {' or '.join(map(repr, _MERGINGS))}")
 
 
-def _distinct(circuit: Circuit) -> Circuit:
-    """The circuit with an object of its own for every gate, so that each has one position."""
-    gates = [gate.moved(gate.qubits) for gate in circuit.gates]
-    return Circuit(circuit.qubits, gates, amplitudes=circuit.amplitudes, split=circuit.split)
-
-
 def _check_gates(circuit: Circuit) -> None:
     if circuit.amplitudes:
         raise InputError(
@@ -244,15 +240,18 @@ def _check_gates(circuit: Circuit) -> None:
             )
 
 
-def _cone(wires: Wires, observable: Observable) -> Cone:
-    """The gates that any string of an observable can feel, each with the word of its letters."""
+def _cone(wires: Wires, observable: Observable) -> tuple[Cone, list[int]]:
+    """The gates that any string of an observable can feel, each with the word of its letters.
+
+    And the positions of these gates in the circuit.
+    """
     strings = [dict(string) for _, string in observable.terms]
-    kept = {id(gate) for string in strings for gate in light_cone(wires, string)}
-    gates = [gate for gate in wires.circuit.gates if id(gate) in kept]
+    kept = sorted({position for string in strings for position in light_cone(wires, string)})
     letters = {
         qubit: "".join(string.get(qubit, "I") for string in strings) for qubit in observable.qubits
     }
-    return canonical(gates, letters)
+    cone = canonical(wires.gates.taken(kept), letters)
+    return cone, np.array(kept, dtype=np.int64)[cone.order].tolist()
 
 
 def _frequencies(gate: Gate) -> Frequencies:
@@ -270,7 +269,7 @@ def _warn_of_idle_uploads(circuit: Circuit, felt: set[int]) -> None:
         diagonal = all(axis == "Z" for axis in gate.axes)
         if gate.source == "feature":
             still = diagonal and not turned.intersection(gate.qubits)
-            if still or id(gate) not in felt or not _frequencies(gate):
+            if still or position not in felt or not _frequencies(gate):
                 why = "acts on |0>" if still else "commutes with, or never reaches, any output"
                 why = why if _frequencies(gate) else "has a single frequency"
                 idle.append(

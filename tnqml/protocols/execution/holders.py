@@ -37,7 +37,7 @@ class Turn:
     """
 
     party: str
-    gates: tuple[Gate, ...]
+    gates: Sequence[Gate]
     first: int
 
 
