@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from tnqml.circuit import Circuit, Split
 from tnqml.errors import CircuitError
 from tnqml.gates import Gate
-from tnqml.sequence import GateSequence
+from tnqml.sequence import GateSequence, Integers
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -128,31 +128,33 @@ def _layered(
         raise CircuitError(f"encoding is {encoding!r}; expected 'phase' or 'angle'")
 
     def copies(
-        turn: int, places: ArrayLike, kind: str, slots: NDArray[np.int64] | None = None
+        turn: int, places: Integers, kind: str, slots: Integers | None = None
     ) -> Iterator[GateSequence]:
         """A gate on each of the places, which ascend, in the hands of who holds them."""
-        where = np.asarray(places, dtype=np.int64).reshape(-1, 2 if kind == "cz" else 1)
-        held = where[:, 0] * len(parties) // qubits if split == "qubits" else 0 * where[:, 0] + turn
-        for holder in np.unique(held):
-            mine = held == holder
-            first = _PROTOTYPES[kind].owned_by(parties[holder])
-            yield GateSequence.repeated(
-                first, where[mine], slots=None if slots is None else slots[mine]
-            )
+        cuts = [0] * (turn + 1) + [len(places)] * (len(parties) - turn)
+        if split == "qubits":
+            held = places[:, 0] * len(parties) // qubits
+            cuts = np.searchsorted(held, range(len(parties) + 1)).tolist()
+        for party, (first, end) in zip(parties, itertools.pairwise(cuts), strict=True):
+            gate = _PROTOTYPES[kind].owned_by(party)
+            read = None if slots is None else slots[first:end]
+            yield GateSequence.repeated(gate, places[first:end], slots=read)
 
-    everyone = np.arange(qubits)
+    each = np.arange(qubits)
+    everyone = each.reshape(qubits, 1)
+    pairs = [np.array(edges, dtype=np.int64).reshape(-1, 2) for edges in rounds]
     parts: list[GateSequence] = []
     if start == "plus":
         parts += copies(0, everyone, "plus")
     rotations = itertools.count()
     for layer in range(layers):
         if layer < uploads:
-            parts += copies(0, everyone, encoding, everyone + (0 if reupload else layer * qubits))
+            parts += copies(0, everyone, encoding, each + (0 if reupload else layer * qubits))
         for turn in range(len(parties)):
-            slots = everyone + next(rotations) * qubits
+            slots = each + next(rotations) * qubits
             parts += copies(turn, everyone, ("even", "odd")[turn % 2], slots)
-            for pairs in rounds[turn :: len(parties)]:
-                parts += copies(turn, pairs, "cz")
+            for edges in pairs[turn :: len(parties)]:
+                parts += copies(turn, edges, "cz")
     return Circuit(qubits, GateSequence.joined(parts), split=split)
 
 

@@ -1,5 +1,6 @@
 """Sequences of gates in columns: wide circuits are many copies of few gates."""
 
+import itertools
 import operator
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -94,18 +95,20 @@ class GateSequence(Sequence[Gate]):
         """All of several sequences, one after another."""
         listed = list(parts) or [cls.of([])]
         sorts, places = _sorted_out([gate for part in listed for gate in part.sorts])
-        starts = np.cumsum([0, *(len(part.sorts) for part in listed)])
         widest = max(part.qubits.shape[1] for part in listed)
-        padded = [
-            np.pad(part.qubits, ((0, 0), (0, widest - part.qubits.shape[1])), constant_values=-1)
-            for part in listed
-        ]
+        ends = list(itertools.accumulate(len(part) for part in listed))
+        which = np.empty(ends[-1], np.int64)
+        qubits = np.full((ends[-1], widest), -1)
+        met = 0
+        for part, end in zip(listed, ends, strict=True):
+            rows = slice(end - len(part), end)
+            which[rows] = places[met + part.which]
+            qubits[rows, : part.qubits.shape[1]] = part.qubits
+            met += len(part.sorts)
         return cls(
             sorts,
-            np.concatenate(
-                [places[start + part.which] for start, part in zip(starts, listed, strict=False)]
-            ),
-            np.concatenate(padded),
+            which,
+            qubits,
             np.concatenate([part.slots for part in listed]),
             np.concatenate([part.values for part in listed]),
             [gate for part in listed for gate in part.made],
