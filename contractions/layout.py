@@ -44,7 +44,8 @@ class Layout:
         self._undo_order = tuple(sorted(range(len(order)), key=lambda place: order[place]))
         lead = 1 if self.moves and order[0] == 0 else 0
         last = len(order) - 1 if self.moves and order[-1] == len(order) - 1 else len(order)
-        middle = view[lead:last]
+        self._middle = slice(lead, last)
+        middle = view[self._middle]
         self._rows, self._tail = math.prod(view[:lead]), math.prod(view[last:])
         self._maps: dict[torch.device, tuple[Tensor, Tensor]] | None = None
         square = self._tail == 1 and len(middle) == 2 and min(middle) >= _SQUARE
@@ -95,9 +96,7 @@ class Layout:
 
     def _gather_maps(self, device: torch.device) -> tuple[Tensor, Tensor]:
         """Where each entry of the middle axes comes from, and the inverse."""
-        lead = 1 if self._order[0] == 0 else 0
-        last = len(self._order) - (self._order[-1] == len(self._order) - 1)
-        middle = self._view[lead:last]
+        middle, order = self._view[self._middle], self._order[self._middle]
         index = torch.arange(math.prod(middle), dtype=torch.int32, device=device).reshape(middle)
-        forwards = index.permute([axis - lead for axis in self._order[lead:last]]).flatten()
+        forwards = index.permute([axis - self._middle.start for axis in order]).flatten()
         return forwards, torch.argsort(forwards).to(torch.int32)

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _FORMAT = 7
+_EFFORT, _CALLS = 6, 100  # trials that so many calls are worth: measured
 
 
 @dataclass(frozen=True)
@@ -277,7 +278,7 @@ def plan(
     dtype: str = "float64",
     gradient: bool = False,
     memory: int | None = None,
-    effort: int = 6,
+    effort: int | None = None,
     seed: int = 0,
     orders: Sequence[Sequence[int]] = (),
     expected_calls: int = 100,
@@ -295,11 +296,14 @@ def plan(
         dtype: of the arrays: float32, float64, complex64 or complex128.
         gradient: plan for value and gradient together rather than for the value alone.
         memory: cap in bytes on all that is held at once; by default 70% of the machine's memory.
-        effort: how many candidate paths to refine.
+        effort: how many candidate paths to refine; by default 6 for a hundred expected calls, and
+            as the root of their number: for expensive networks what a trial still gains falls with
+            the trials made.
         seed: of the random candidates.
         orders: permutations of the tensors that a sweep may follow, if the caller knows a
             geometry; tried beside the search's own.
-        expected_calls: how often the plan will run; more calls are worth a longer search.
+        expected_calls: how often the plan will run. More calls are worth a longer search, and a
+            search ends when what it may still save in all of them is less than it takes.
         max_seconds: stop searching after this time; the plan then says so in `stopped`.
         machine: the roofline to predict with; by default this machine's, measured once.
         cache: look up and keep the plan on disk.
@@ -320,11 +324,13 @@ def plan(
         network,
         orders,
         memory=memory,
-        effort=effort,
+        effort=0 if effort is None else effort,
         seed=seed,
         calls=expected_calls,
         max_seconds=max_seconds,
     )
+    if effort is None:
+        effort = math.ceil(_EFFORT * math.sqrt(expected_calls / _CALLS))
     machine.itemsize(dtype)
     key = {
         "format": _FORMAT,

@@ -45,6 +45,7 @@ class Task:
         scaled: results as mantissa and logarithm.
         memory: cap in bytes, or None for the machine's default.
         device: where it runs.
+        expected_calls: how often, which says how long a search for its plan may take.
     """
 
     dtype: torch.dtype
@@ -54,6 +55,7 @@ class Task:
     scaled: bool = False
     memory: int | None = None
     device: torch.device = _CPU
+    expected_calls: int = 100
 
     @property
     def unscaled(self) -> "Task":
@@ -178,6 +180,7 @@ class ConeNetwork:
             gradient=task.gradient,
             memory=task.memory,
             orders=[forwards, backwards],
+            expected_calls=task.expected_calls,
             machine=task.machine,
         )
         if _BATCH in structure.sizes:
@@ -254,8 +257,7 @@ class ConeNetwork:
         chunk = self.chunk(batch=len(features), task=task)
         whole = chunk.cones == len(self.cones) and chunk.batch == len(features)
         rows, logs = [], []
-        for first in range(0, len(self.cones), chunk.cones):
-            part = slice(first, first + chunk.cones)
+        for part in slices(len(self.cones), chunk.cones):
 
             def contract(
                 parameters: Tensor, features: Tensor, *selectors: Tensor, part: slice = part
@@ -264,8 +266,7 @@ class ConeNetwork:
                 return self._contract(angles, selectors, task=task)
 
             pieces = []
-            for start in range(0, len(features), chunk.batch):
-                cut = slice(start, start + chunk.batch)
+            for cut in slices(len(features), chunk.batch):
                 given = [parameters[cut] if task.per_sample else parameters, features[cut]]
                 given += [selector[cut] for selector in selectors]
                 pieces.append(contract(*given) if whole else recomputed(contract, *given))
@@ -287,12 +288,11 @@ class ConeNetwork:
         """
         chunk = self.chunk(batch=len(features), task=task)
         rows = []
-        for first in range(0, len(self.cones), chunk.cones):
-            part = slice(first, first + chunk.cones)
+        for part in slices(len(self.cones), chunk.cones):
             pieces = []
-            for start in range(0, len(features), chunk.batch):
+            for cut in slices(len(features), chunk.batch):
                 with torch.inference_mode(mode=False), torch.enable_grad():
-                    data = features[start : start + chunk.batch].detach().clone()
+                    data = features[cut].detach().clone()
                     own = parameters.detach().clone().expand(len(data), -1)
                     angles = self._angles(own, data, part)
                     angles[kind].requires_grad_()
@@ -373,6 +373,11 @@ def batched_last(batch: int, *, selected: bool) -> bool:
     The same for all batches that share a tree.
     """
     return not selected and batch > contractions.LANES // 2
+
+
+def slices(count: int, size: int) -> list[slice]:
+    """So many things cut to parts of at most a size, in order."""
+    return [slice(first, first + size) for first in range(0, count, size)]
 
 
 def recomputed(function: Callable[..., Result], *arguments: Tensor) -> Result:

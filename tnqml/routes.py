@@ -16,7 +16,7 @@ from tnqml.circuit import Circuit
 from tnqml.cone import Cone, Known, Wires, canonical, light_cone
 from tnqml.errors import RouteError
 from tnqml.expansion import fits_pauli_picture
-from tnqml.network import ConeNetwork, Task, recomputed
+from tnqml.network import ConeNetwork, Task, recomputed, slices
 from tnqml.observables import Observable, String
 from tnqml.placed import Placed
 
@@ -306,7 +306,7 @@ class StateRoute:
                     recomputed(
                         part, parameters[cut] if parameters.ndim > 1 else parameters, features[cut]
                     )
-                    for cut in (slice(k, k + rows) for k in range(0, len(features), rows))
+                    for cut in slices(len(features), rows)
                 ],
                 1,
             )

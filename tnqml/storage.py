@@ -49,7 +49,7 @@ def save(model: DistributedModel, folder: str | Path) -> None:
     """Write a model to a folder, which is made if needed and whose older save is replaced.
 
     Kept are circuit, observables, parameters, dtype, the route asked for and the memory cap, to the
-    last bit; not the device or gradients.
+    last bit; not the device, gradients or `expected_calls`.
 
     Args:
         model: on any device.

@@ -1,5 +1,6 @@
 import json
 import math
+from dataclasses import replace
 
 import cotengra
 import numpy as np
@@ -62,9 +63,16 @@ def test_a_plan_that_runs_once_is_not_refined():
     assert (cheap.stopped, cheap.trials) == ("gain", 0)
 
 
+@pytest.mark.parametrize(("calls", "trials"), [(100, 6), (1000, 19), (1, 1)])
+def test_more_calls_are_worth_more_trials(calls, trials):
+    slow = replace(MACHINE, step_bandwidth=1e4)  # so that no search stops for want of gain
+    made = plan(lattice(5, 5), expected_calls=calls, machine=slow, cache=False)
+    assert (made.trials, made.stopped) == (trials, "effort")
+
+
 def test_the_clock_stops_the_search_and_the_plan_says_so(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    network, options = lattice(6, 6), {"machine": MACHINE, "expected_calls": 10**6}
+    network, options = lattice(6, 6), {"machine": MACHINE, "effort": 6, "expected_calls": 10**6}
     stopped = plan(network, max_seconds=0, **options)
     assert (stopped.stopped, stopped.trials) == ("clock", 0)
     assert stopped.cost.seconds > 0

@@ -131,6 +131,8 @@ def test_bad_observables_are_refused(observables, error, message, route):
         ({"dtype": torch.float16}, InputError, "expected torch.float32 or torch.float64"),
         ({"init": "zeros"}, InputError, "init is 'zeros'; expected 'uniform', 'small'"),
         ({"memory": 0}, TnqmlError, "memory"),
+        ({"expected_calls": 0}, TnqmlError, "expected_calls is 0; expected an integer above 0"),
+        ({"expected_calls": 1e4}, TnqmlError, "expected_calls is 10000.0"),
         ({"memory": -1}, TnqmlError, "memory"),
     ],
 )

@@ -117,3 +117,16 @@ def test_the_global_random_state_is_left_alone(route):
     model = model_of(random_circuit(30, qubits=3, gates=20), Z(0), route)
     model.jacobian(batch_of(model.circuit, 2))
     assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_a_model_that_runs_often_is_searched_for_longer():
+    trials = []
+    for calls in (1, 10_000):
+        model = DistributedModel(
+            ansatz.brickwork(10, layers=4), Z(5), route="pauli", expected_calls=calls
+        )
+        model(torch.zeros(4, model.circuit.features))
+        (network,) = model.route("pauli").networks
+        (made,) = network._plans.values()
+        trials.append(made.trials)
+    assert trials[0] < trials[1]
