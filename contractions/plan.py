@@ -296,9 +296,9 @@ def plan(
         dtype: of the arrays: float32, float64, complex64 or complex128.
         gradient: plan for value and gradient together rather than for the value alone.
         memory: cap in bytes on all that is held at once; by default 70% of the machine's memory.
-        effort: how many candidate paths to refine; by default 6 for a hundred expected calls, and
-            as the root of their number: for expensive networks what a trial still gains falls with
-            the trials made.
+        effort: how many candidate paths to refine; by default 6, and beyond a hundred expected
+            calls as the root of their number, since what a trial still gains falls with the trials
+            made.
         seed: of the random candidates.
         orders: permutations of the tensors that a sweep may follow, if the caller knows a
             geometry; tried beside the search's own.
@@ -330,7 +330,7 @@ def plan(
         max_seconds=max_seconds,
     )
     if effort is None:
-        effort = math.ceil(_EFFORT * math.sqrt(expected_calls / _CALLS))
+        effort = math.ceil(_EFFORT * math.sqrt(max(expected_calls / _CALLS, 1)))
     machine.itemsize(dtype)
     key = {
         "format": _FORMAT,

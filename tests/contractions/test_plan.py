@@ -63,7 +63,7 @@ def test_a_plan_that_runs_once_is_not_refined():
     assert (cheap.stopped, cheap.trials) == ("gain", 0)
 
 
-@pytest.mark.parametrize(("calls", "trials"), [(100, 6), (1000, 19), (1, 1)])
+@pytest.mark.parametrize(("calls", "trials"), [(100, 6), (1000, 19), (1, 6)])
 def test_more_calls_are_worth_more_trials(calls, trials):
     slow = replace(MACHINE, step_bandwidth=1e4)  # so that no search stops for want of gain
     made = plan(lattice(5, 5), expected_calls=calls, machine=slow, cache=False)
@@ -159,8 +159,8 @@ def test_a_resized_plan_keeps_its_tree():
 
 def test_a_gradient_costs_more():
     network = lattice(5, 5)
-    value = plan(network, machine=MACHINE, cache=False, expected_calls=10**6)
-    both = plan(network, machine=MACHINE, gradient=True, cache=False, expected_calls=10**6)
+    value = plan(network, machine=MACHINE, cache=False)
+    both = plan(network, machine=MACHINE, gradient=True, cache=False)
     assert both.cost.seconds > 2 * value.cost.seconds
     assert both.cost.peak_bytes > value.cost.peak_bytes
     assert both.cost.operations >= 3 * value.cost.operations * 0.99
