@@ -26,11 +26,11 @@ _PROTOTYPES = {
     "plus": Gate("h", 0),
     "phase": Gate("rz", 0, feature=0),
     "angle": Gate("ry", 0, feature=0),
-    "even": Gate("ry", 0, parameter=0),
-    "odd": Gate("rx", 0, parameter=0),
+    "even turn": Gate("ry", 0, parameter=0),
+    "odd turn": Gate("rx", 0, parameter=0),
     "cz": Gate("cz", (0, 1)),
 }
-"""The gates of layered circuits by their role; rotations are those of even and odd turns."""
+"""The gates of layered circuits by their role; parties rotate in turn by RY and RX."""
 
 _TWO = ("alice", "bob")
 _SMALLEST_RING = 3
@@ -128,33 +128,30 @@ def _layered(
         raise CircuitError(f"encoding is {encoding!r}; expected 'phase' or 'angle'")
 
     def copies(
-        turn: int, places: Integers, kind: str, slots: Integers | None = None
-    ) -> Iterator[GateSequence]:
-        """A gate on each of the places, which ascend, in the hands of who holds them."""
-        cuts = [0] * (turn + 1) + [len(places)] * (len(parties) - turn)
-        if split == "qubits":
-            held = places[:, 0] * len(parties) // qubits
-            cuts = np.searchsorted(held, range(len(parties) + 1)).tolist()
-        for party, (first, end) in zip(parties, itertools.pairwise(cuts), strict=True):
-            gate = _PROTOTYPES[kind].owned_by(party)
-            read = None if slots is None else slots[first:end]
-            yield GateSequence.repeated(gate, places[first:end], slots=read)
+        turn: int, places: Integers, role: str, slots: Integers | None = None
+    ) -> GateSequence:
+        """A gate on each of the places, in the hands of who has the turn or holds the qubit."""
+        gate = _PROTOTYPES[role]
+        if split == "layers":
+            return GateSequence.repeated(gate.owned_by(parties[turn]), places, slots=slots)
+        holders = [parties[part] for part in (places[:, 0] * len(parties) // qubits).tolist()]
+        return GateSequence.repeated(gate, places, slots=slots, parties=holders)
 
     each = np.arange(qubits)
     everyone = each.reshape(qubits, 1)
     pairs = [np.array(edges, dtype=np.int64).reshape(-1, 2) for edges in rounds]
     parts: list[GateSequence] = []
     if start == "plus":
-        parts += copies(0, everyone, "plus")
+        parts.append(copies(0, everyone, "plus"))
     rotations = itertools.count()
     for layer in range(layers):
         if layer < uploads:
-            parts += copies(0, everyone, encoding, each + (0 if reupload else layer * qubits))
+            first = 0 if reupload else layer * qubits
+            parts.append(copies(0, everyone, encoding, each + first))
         for turn in range(len(parties)):
             slots = each + next(rotations) * qubits
-            parts += copies(turn, everyone, ("even", "odd")[turn % 2], slots)
-            for edges in pairs[turn :: len(parties)]:
-                parts += copies(turn, edges, "cz")
+            parts.append(copies(turn, everyone, ("even turn", "odd turn")[turn % 2], slots))
+            parts += [copies(turn, edges, "cz") for edges in pairs[turn :: len(parties)]]
     return Circuit(qubits, GateSequence.joined(parts), split=split)
 
 
@@ -177,6 +174,7 @@ def brickwork(
         >>> brickwork(4, layers=2).messages()[0]
         Message(sender='alice', receiver='bob', qubits=(0, 1, 2, 3))
     """
+    Circuit(qubits, [])  # refuses what is no number of qubits
     even = [(qubit, qubit + 1) for qubit in range(0, qubits - 1, 2)]
     odd = [(qubit, qubit + 1) for qubit in range(1, qubits - 1, 2)]
     return _layered(

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+import numpy as np
+
 from tnqml.errors import CircuitError
 from tnqml.forms import Form
 from tnqml.gates import Gate
@@ -71,9 +73,9 @@ class Circuit:
                 f"{amplitudes} amplitudes do not fit {qubits} qubits; expected 0 to 2^{qubits}"
             )
         sequence = GateSequence.of(gates)
-        outside = (sequence.qubits >= qubits).any(1)
+        outside = sequence.qubits >= qubits
         if outside.any():
-            position = int(outside.argmax())
+            position = int(np.searchsorted(sequence.starts, outside.argmax(), side="right")) - 1
             gate = sequence[position]
             raise CircuitError(
                 f"gate {position} ({gate.kind}) acts on qubit {max(gate.qubits)}; the circuit has "
@@ -96,7 +98,7 @@ class Circuit:
 
     def _read(self, source: Literal["feature", "parameter"]) -> int:
         """One more than the last feature or parameter that a gate reads."""
-        return int(self.gates.slots[self.gates.reading(source)].max(initial=-1)) + 1
+        return int(self.gates.slots[self.gates.reads(source)].max(initial=-1)) + 1
 
     @property
     def forms(self) -> Counter[Form]:
@@ -118,7 +120,7 @@ class Circuit:
     @property
     def parties(self) -> tuple[str, ...]:
         """The parties, in order of first appearance."""
-        return tuple(dict.fromkeys(gate.party for gate in self.gates if gate.party is not None))
+        return self.gates.parties
 
     def time_steps(self) -> tuple[tuple[Gate, ...], ...]:
         """The gates by time step, each as early as its qubits allow; their number is the depth."""

@@ -27,30 +27,27 @@ class Wires:
 
     def __init__(self, circuit: Circuit) -> None:
         self.gates = circuit.gates
-        places = self.gates.qubits
-        gate, _ = touched = (places >= 0).nonzero()
-        wire = places[touched]
+        wire = self.gates.qubits
+        gate = np.repeat(np.arange(len(self.gates)), self.gates.arities)
         order = np.argsort(wire, kind="stable")
         along, ordered = wire[order], gate[order]
-        first = np.diff(along, prepend=-1) > 0
-        previous = np.empty_like(gate)
-        previous[order] = np.where(first, -1, np.roll(ordered, 1))
-        self._before = np.full_like(places, -1)
-        self._before[touched] = previous
+        is_first = np.diff(along, prepend=-1) > 0
+        self._before = np.empty_like(gate)  # in the order of `GateSequence.qubits`
+        self._before[order] = np.where(is_first, -1, np.roll(ordered, 1))
         last = np.full(circuit.qubits, -1)
         last[along] = ordered  # the last of equal places is the one that stays
         self.last: list[int] = last.tolist()
-        self._met: dict[int, tuple[_Touch, ...]] = {}
+        self._touches: dict[int, tuple[_Touch, ...]] = {}
 
-    def at(self, position: int) -> tuple[_Touch, ...]:
+    def touches(self, position: int) -> tuple[_Touch, ...]:
         """For each qubit of a gate: which, along what, and the gate before it on its wire or -1."""
-        met = self._met.get(position)
-        if met is None:
-            axes = self.gates.sorts[self.gates.which[position]].axes
-            qubits, before = self.gates.qubits[position], self._before[position]
-            met = tuple(zip(qubits.tolist(), axes, before.tolist(), strict=False))
-            self._met[position] = met
-        return met
+        known = self._touches.get(position)
+        if known is None:
+            axes = self.gates.prototypes.gates[self.gates.which[position]].axes
+            own = slice(self.gates.starts[position], self.gates.starts[position + 1])
+            qubits, before = self.gates.qubits[own].tolist(), self._before[own].tolist()
+            known = self._touches[position] = tuple(zip(qubits, axes, before, strict=True))
+        return known
 
 
 def light_cone(wires: Wires, letters: Mapping[int, str], *, marginal: bool = False) -> list[int]:
@@ -73,7 +70,7 @@ def light_cone(wires: Wires, letters: Mapping[int, str], *, marginal: bool = Fal
     kept: list[int] = []
     while heap:
         position = -heapq.heappop(heap)
-        touches = wires.at(position)
+        touches = wires.touches(position)
         passes = all(
             qubit not in axis or (own is not None and axis[qubit] == own)
             for qubit, own, _ in touches
@@ -121,7 +118,7 @@ class Cone:
         scales: and the factor on it.
         qubits: which qubit of the circuit each qubit of the cone is.
         gates: the gates as they stand in the circuit, in the order of `key`.
-        order: where each of them stood among the gates given.
+        order: where each of them stood among the gates that `canonical` was given.
     """
 
     key: _Key
@@ -165,18 +162,19 @@ def canonical(
     Args:
         gates: in order.
         letters: of the string.
-        known: arrangements of other cones of the circuit, so that translated ones need no walk;
-            added to.
+        known: arrangements of other cones, so that translated ones of the same circuit need no
+            walk; added to.
     """
     start = min(letters, default=0)
     sequence = GateSequence.of(gates)
     what: object = None
     arrangement = None
     if known is not None:
-        numbers = np.where(sequence.reading("angle"), sequence.values, 0.0)
+        numbers = np.where(sequence.reads("angle"), sequence.values, 0.0)
         what = (
-            sequence.which.tobytes(),
-            np.where(sequence.qubits < 0, -1, sequence.qubits - start).tobytes(),
+            sequence.prototypes,  # that the kinds are of
+            sequence.kinds.tobytes(),
+            (sequence.qubits - start).tobytes(),
             numbers.tobytes(),
             tuple([(qubit - start, letter) for qubit, letter in letters.items()]),
         )
@@ -185,8 +183,8 @@ def canonical(
         arrangement = _arranged(sequence, letters, start)
         if known is not None:
             known[what] = arrangement
-    ordered = sequence.taken(arrangement.order)
-    sourced = ordered.reading("parameter") | ordered.reading("feature")
+    ordered = sequence.select(arrangement.order)
+    sourced = ordered.reads("parameter") | ordered.reads("feature")
     return Cone(
         key=arrangement.key,
         slots=ordered.slots[sourced],

@@ -13,7 +13,7 @@ from tnqml import channels
 from tnqml.errors import CircuitError
 from tnqml.forms import KINDS, Form, axes, make_form, plain_form
 
-_INDICES = 2**62
+_MOST = 2**62  # so that sums of indices fit 64 bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,16 +145,18 @@ class Gate:
             return self.value * float(parameters[self.slot])
         return self.value
 
-    def moved(
-        self, qubits: Sequence[int], *, slot: int | None = None, value: float | None = None
-    ) -> Self:
-        """The same gate on other qubits.
+    def moved(self, qubits: Sequence[int]) -> Self:
+        """The same gate on other qubits, as many.
 
-        Reading another feature or parameter, and with another scale (or angle) if one is named.
+        Raises:
+            CircuitError: they are not as many, or no distinct qubits.
         """
-        slot = self.slot if slot is None else slot
-        value = self.value if value is None else value
-        return self._copy(self.form, tuple(qubits), slot, value)
+        places = _qubits(self.kind, qubits)
+        if len(places) != self.form.arity:
+            raise CircuitError(
+                f"gate {self.kind!r} acts on {self.form.arity} qubit(s), got {len(places)}"
+            )
+        return self.copied(places, slot=self.slot, value=self.value)
 
     def owned_by(self, party: str | None) -> Self:
         """The same gate in the hands of another party, or of nobody."""
@@ -165,12 +167,27 @@ class Gate:
     def shifted(self, *, features: int = 0, parameters: int = 0) -> Self:
         """The same gate, reading its feature or parameter so many places further on."""
         step = {"feature": features, "parameter": parameters}.get(self.source or "", 0)
-        return self._copy(self.form, self.qubits, self.slot + step, self.value)
+        slot = self.slot + step
+        if step:
+            slot = _index(self.kind, str(self.source), slot)
+        return self.copied(self.qubits, slot=slot, value=self.value)
 
     def reading_feature(self, slot: int) -> Self:
         """The same gate with its angle or strength read from a feature of the input."""
         copy = object.__new__(type(self))
+        slot = _index(self.kind, "feature", slot)
         return copy._set(self.form, self.qubits, self.party, "feature", slot, self.value)
+
+    def copied(self, qubits: tuple[int, ...], *, slot: int, value: float) -> Self:
+        """A gate of the same form, party and source; nothing is checked.
+
+        Args:
+            qubits: where it acts.
+            slot: the feature or parameter that it reads, or -1.
+            value: its scale, or its angle or strength where that is a number.
+        """
+        copy = object.__new__(type(self))
+        return copy._set(self.form, qubits, self.party, self.source, slot, value)
 
     def dagger(self) -> Self:
         """The inverse gate.
@@ -179,12 +196,13 @@ class Gate:
             CircuitError: it is a channel.
         """
         if self.form.has_angle and not self.form.is_channel:
-            return self._copy(self.form, self.qubits, self.slot, -self.value)
+            return self.copied(self.qubits, slot=self.slot, value=-self.value)
         matrix = self.form.unitary().conj().T
         if np.array_equal(matrix, self.form.unitary()):
             return self
         form = Form("unitary", self.form.arity, values=matrix.tobytes())
-        return self._copy(form, self.qubits, self.slot, self.value)
+        copy = object.__new__(type(self))
+        return copy._set(form, self.qubits, self.party, self.source, self.slot, self.value)
 
     def _set(
         self,
@@ -204,11 +222,6 @@ class Gate:
         put(self, "value", value)
         return self
 
-    def _copy(self, form: Form, qubits: tuple[int, ...], slot: int, value: float) -> Self:
-        """A gate of the same party and source; circuits of thousands are built of copies."""
-        copy = object.__new__(type(self))
-        return copy._set(form, qubits, self.party, self.source, slot, value)
-
 
 def _check_party(kind: str, party: object) -> None:
     if party is not None and not isinstance(party, str):
@@ -221,7 +234,9 @@ def _qubits(kind: str, qubits: int | Sequence[int]) -> tuple[int, ...]:
         raise CircuitError(f"gate {kind!r} names no qubit")
     for qubit in listed:
         if not _is_index(qubit):
-            raise CircuitError(f"gate {kind!r} names the qubit {qubit!r}; expected 0, 1, 2, ...")
+            raise CircuitError(
+                f"gate {kind!r} names the qubit {qubit!r}; expected 0, 1, 2, ... below 2^62"
+            )
     places = tuple(int(qubit) for qubit in listed)
     if len(set(places)) != len(places):
         raise CircuitError(f"gate {kind!r} names a qubit twice: {places}")
@@ -230,12 +245,14 @@ def _qubits(kind: str, qubits: int | Sequence[int]) -> tuple[int, ...]:
 
 def _index(kind: str, source: str, value: float | None) -> int:
     if value is None or not _is_index(value):
-        raise CircuitError(f"gate {kind!r} has {source}={value!r}; expected an index 0, 1, 2, ...")
+        raise CircuitError(
+            f"gate {kind!r} has {source}={value!r}; expected an index 0, 1, 2, ... below 2^62"
+        )
     return int(value)
 
 
 def _is_index(value: object) -> bool:
-    """Whether it is an integer from 0 that 64 bits hold."""
+    """Whether it is an integer from 0 to `_MOST`."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer):
         return False
-    return bool(0 <= value < _INDICES)
+    return bool(0 <= value < _MOST)

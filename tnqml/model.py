@@ -337,7 +337,7 @@ class DistributedModel(nn.Module):
         for observable in self.observables:
             strings = [dict(string) for _, string in observable.terms]
             kept = {position for string in strings for position in light_cone(wires, string)}
-            gates = self.circuit.gates.taken(sorted(kept))
+            gates = self.circuit.gates.select(sorted(kept))
             cones.append(
                 LightCone(
                     qubits=tuple(

@@ -134,7 +134,7 @@ class PauliRoute:
         known: Known = {}
         for number, string in enumerate(outputs.strings):
             letters = dict(string)
-            kept = circuit.gates.taken(light_cone(wires, letters))
+            kept = circuit.gates.select(light_cone(wires, letters))
             cone = canonical(kept, letters, known=known)
             alike[cone.key].append((number, cone))
         self.networks = [ConeNetwork([cone for _, cone in group]) for group in alike.values()]

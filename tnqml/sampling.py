@@ -93,7 +93,7 @@ def _from_cone(
     memory: int | None,
 ) -> Tensor:
     kept = light_cone(Wires(circuit), dict.fromkeys(qubits, "Z"), marginal=True)
-    network = ConeNetwork([canonical(circuit.gates.taken(kept), dict.fromkeys(qubits, OPEN))])
+    network = ConeNetwork([canonical(circuit.gates.select(kept), dict.fromkeys(qubits, OPEN))])
     gradient = parameters.requires_grad or features.requires_grad
     task = Task(features.dtype, gradient=gradient, memory=memory, device=features.device)
     values, _ = network.run(parameters, features, task=task)

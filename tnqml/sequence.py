@@ -1,12 +1,10 @@
 """Sequences of gates in columns: wide circuits are many copies of few gates."""
 
-import itertools
 import operator
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, overload
+from typing import Literal, SupportsIndex, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,20 +16,46 @@ from tnqml.gates import Gate
 Integers = NDArray[np.int64]
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+class Prototypes:
+    """What the gates of a sequence are copies of: one for each form, party and source of angles.
+
+    Args:
+        gates: of which qubits, slot and value say nothing.
+    """
+
+    def __init__(self, gates: Iterable[Gate]) -> None:
+        self.gates = tuple(gates)
+
+    @cached_property
+    def arities(self) -> Integers:
+        """(prototypes,): on how many qubits each acts."""
+        return np.array([gate.form.arity for gate in self.gates], dtype=np.int64)
+
+    @cached_property
+    def kinds(self) -> Integers:
+        """(prototypes,): a number that those of one form and source share."""
+        return _numbered([(gate.form, gate.source) for gate in self.gates], {})
+
+    @cached_property
+    def sources(self) -> NDArray[np.object_]:
+        """(prototypes,): where each takes its angle from; see `Gate`."""
+        return np.array([gate.source for gate in self.gates], dtype=object)
+
+
 class GateSequence(Sequence[Gate]):
     """Gates in the order in which they act; a gate is made when it is first asked for.
 
     Circuits of thousands of qubits are put together and cut to light cones by their columns,
     without an object for every gate. `of` takes gates, `repeated` copies one, `joined` joins.
+    It is immutable.
 
-    Attributes:
-        sorts: one gate for each form, party and source of angles that occurs.
-        which: (gates,) the place of each gate's own sort.
-        qubits: (gates, most qubits of one) where each acts, filled up with -1.
+    Args:
+        prototypes: what the gates are copies of; some may not occur.
+        which: (gates,) the place of each gate's own among them.
+        qubits: where the gates act, those of each after those of the one before.
         slots: (gates,) the feature or parameter that each reads, or -1.
         values: (gates,) its scale, or its angle or strength where that is a number.
-        made: the gates that have been asked for, and None for the others.
+        made: the gates that are at hand, and None for the others.
 
     Example:
         >>> gates = GateSequence.repeated(Gate("ry", 0, parameter=0), [[0], [1]], slots=[4, 5])
@@ -39,12 +63,20 @@ class GateSequence(Sequence[Gate]):
         True
     """
 
-    sorts: tuple[Gate, ...]
-    which: Integers
-    qubits: Integers
-    slots: Integers
-    values: NDArray[np.float64]
-    made: list[Gate | None]
+    def __init__(
+        self,
+        prototypes: Prototypes,
+        which: Integers,
+        qubits: Integers,
+        slots: Integers,
+        values: NDArray[np.float64],
+        made: list[Gate | None],
+    ) -> None:
+        self.prototypes, self.which, self.qubits = prototypes, which, qubits
+        self.slots, self.values = slots, values
+        for column in (which, qubits, slots, values):
+            column.flags.writeable = False
+        self._made = made
 
     @classmethod
     def of(cls, gates: Iterable[Gate]) -> "GateSequence":
@@ -60,13 +92,14 @@ class GateSequence(Sequence[Gate]):
             position = next(k for k, gate in enumerate(listed) if type(gate) is not Gate)
             kind = type(listed[position]).__name__
             raise CircuitError(f"gate {position} is a {kind}; expected a Gate")
-        sorts, which = _sorted_out(listed)
-        widest = max((gate.form.arity for gate in sorts), default=0)
-        padded = [gate.qubits + (-1,) * (widest - len(gate.qubits)) for gate in listed]
+        keys = [_key(gate) for gate in listed]
+        first = dict(zip(reversed(keys), reversed(listed), strict=True))
+        known: dict[object, int] = {}
+        which = _numbered(keys, known)
         return cls(
-            sorts,
+            Prototypes(first[key] for key in known),
             which,
-            np.array(padded, dtype=np.int64).reshape(len(listed), widest),
+            np.array([qubit for gate in listed for qubit in gate.qubits], dtype=np.int64),
             np.array([gate.slot for gate in listed], dtype=np.int64),
             np.array([gate.value for gate in listed], dtype=np.float64),
             [*listed],
@@ -74,7 +107,12 @@ class GateSequence(Sequence[Gate]):
 
     @classmethod
     def repeated(
-        cls, gate: Gate, qubits: ArrayLike, *, slots: ArrayLike | None = None
+        cls,
+        gate: Gate,
+        qubits: ArrayLike,
+        *,
+        slots: ArrayLike | None = None,
+        parties: Sequence[str] | None = None,
     ) -> "GateSequence":
         """Copies of one gate.
 
@@ -83,98 +121,163 @@ class GateSequence(Sequence[Gate]):
             qubits: (copies, arity) integers: where each acts.
             slots: (copies,) integers: the feature or parameter that each reads; by default the
                 gate's own.
+            parties: (copies,) whose each is; by default the gate's own.
+
+        Raises:
+            CircuitError: the copies are not well formed.
         """
-        places = np.asarray(qubits, dtype=np.int64).reshape(-1, gate.form.arity)
+        places = np.array(qubits, dtype=np.int64).reshape(-1, gate.form.arity)
         count = len(places)
-        read = np.full(count, gate.slot) if slots is None else np.asarray(slots, dtype=np.int64)
+        ordered = np.sort(places, axis=1)
+        if (places < 0).any() or (ordered[:, 1:] == ordered[:, :-1]).any():
+            raise CircuitError(
+                f"copies of gate {gate.kind!r} name a qubit below 0, or one twice; expected "
+                "distinct qubits 0, 1, 2, ... in each row"
+            )
+        read = np.full(count, gate.slot) if slots is None else np.array(slots, dtype=np.int64)
+        if slots is not None and (gate.slot < 0 or read.shape != (count,) or (read < 0).any()):
+            raise CircuitError(
+                f"{count} copies of gate {gate.kind!r}, which reads {gate.source}, got slots of "
+                f"shape {read.shape}; expected an index 0, 1, 2, ... for each copy of a gate that "
+                "reads a feature or parameter"
+            )
+        if parties is not None and len(parties) != count:
+            raise CircuitError(
+                f"{count} copies of gate {gate.kind!r} got {len(parties)} parties; expected one "
+                "for each"
+            )
+        names: dict[object, int] = {}
+        which = np.zeros(count, np.int64) if parties is None else _numbered(parties, names)
+        owned = [gate.owned_by(str(name)) for name in names] or [gate]
         values = np.full(count, gate.value)
-        return cls((gate,), np.zeros(count, np.int64), places, read, values, [None] * count)
+        return cls(Prototypes(owned), which, places.reshape(-1), read, values, [None] * count)
 
     @classmethod
     def joined(cls, parts: Iterable["GateSequence"]) -> "GateSequence":
         """All of several sequences, one after another."""
         listed = list(parts) or [cls.of([])]
-        sorts, places = _sorted_out([gate for part in listed for gate in part.sorts])
-        widest = max(part.qubits.shape[1] for part in listed)
-        ends = list(itertools.accumulate(len(part) for part in listed))
-        which = np.empty(ends[-1], np.int64)
-        qubits = np.full((ends[-1], widest), -1)
-        met = 0
-        for part, end in zip(listed, ends, strict=True):
-            rows = slice(end - len(part), end)
-            which[rows] = places[met + part.which]
-            qubits[rows, : part.qubits.shape[1]] = part.qubits
-            met += len(part.sorts)
+        prototypes = {_key(gate): gate for part in listed for gate in part.prototypes.gates}
+        known = {key: place for place, key in enumerate(prototypes)}
+        which = [_numbered(map(_key, part.prototypes.gates), known)[part.which] for part in listed]
         return cls(
-            sorts,
-            which,
-            qubits,
+            Prototypes(prototypes.values()),
+            np.concatenate(which),
+            np.concatenate([part.qubits for part in listed]),
             np.concatenate([part.slots for part in listed]),
             np.concatenate([part.values for part in listed]),
-            [gate for part in listed for gate in part.made],
+            [gate for part in listed for gate in part._made],
         )
 
-    def taken(self, positions: Sequence[int] | Integers) -> "GateSequence":
-        """The gates at some positions, in the order named."""
-        chosen = np.asarray(positions, dtype=np.int64)
+    @cached_property
+    def arities(self) -> Integers:
+        """(gates,): on how many qubits each acts."""
+        return self.prototypes.arities[self.which]
+
+    @cached_property
+    def starts(self) -> Integers:
+        """(gates + 1,): where the qubits of each start in `qubits`, and where the last ones end."""
+        return np.concatenate([[0], np.cumsum(self.arities)])
+
+    def select(self, positions: Sequence[int] | Integers | NDArray[np.bool_]) -> "GateSequence":
+        """The gates at some positions, in the order named, or where a mask (gates,) holds."""
+        chosen = np.asarray(positions)
+        chosen = chosen.nonzero()[0] if chosen.dtype == bool else chosen.astype(np.int64)
+        lengths = self.arities[chosen]
+        ends = np.cumsum(lengths)
+        shift = np.repeat(self.starts[chosen] - ends + lengths, lengths)
         return GateSequence(
-            self.sorts,
+            self.prototypes,
             self.which[chosen],
-            self.qubits[chosen],
+            self.qubits[shift + np.arange(len(shift))],
             self.slots[chosen],
             self.values[chosen],
-            [self.made[position] for position in chosen.tolist()],
+            [self._made[position] for position in chosen.tolist()],
         )
 
-    def reading(self, source: Literal["feature", "parameter", "angle"]) -> NDArray[np.bool_]:
+    def reads(self, source: Literal["feature", "parameter", "angle"]) -> NDArray[np.bool_]:
         """(gates,): whether each takes its angle or strength from there."""
-        return np.array([gate.source == source for gate in self.sorts], dtype=bool)[self.which]
+        return np.asarray(self.prototypes.sources == source)[self.which]
+
+    @property
+    def kinds(self) -> Integers:
+        """(gates,): numbers that gates of one form and source share, and selections too."""
+        return self.prototypes.kinds[self.which]
 
     @cached_property
     def forms(self) -> Counter[Form]:
         """The forms of its gates, and how many gates have each."""
-        counts = np.bincount(self.which, minlength=len(self.sorts)).tolist()
+        counts = np.bincount(self.which, minlength=len(self.prototypes.gates)).tolist()
         found: Counter[Form] = Counter()
-        for gate, count in zip(self.sorts, counts, strict=True):
+        for gate, count in zip(self.prototypes.gates, counts, strict=True):
             if count:
                 found[gate.form] += count
         return found
+
+    @cached_property
+    def parties(self) -> tuple[str, ...]:
+        """Whose the gates are, in order of first appearance."""
+        places = dict.fromkeys(self.which.tolist())
+        owners = dict.fromkeys(self.prototypes.gates[place].party for place in places)
+        return tuple(party for party in owners if party is not None)
 
     def __len__(self) -> int:
         """How many gates."""
         return len(self.which)
 
     @overload
-    def __getitem__(self, position: int) -> Gate: ...
+    def __getitem__(self, position: SupportsIndex) -> Gate: ...
 
     @overload
     def __getitem__(self, position: slice) -> "GateSequence": ...
 
-    def __getitem__(self, position: int | slice) -> "Gate | GateSequence":
+    def __getitem__(self, position: SupportsIndex | slice) -> "Gate | GateSequence":
         """One gate, or the sequence of some."""
         if isinstance(position, slice):
-            return self.taken(range(*position.indices(len(self))))
-        gate = self.made[position]
+            return self.select(range(*position.indices(len(self))))
+        place = operator.index(position)
+        gate = self._made[place]
         if gate is None:
-            first = self.sorts[self.which[position]]
-            qubits = tuple(self.qubits[position, : first.form.arity].tolist())
-            slot, value = int(self.slots[position]), float(self.values[position])
-            gate = self.made[position] = first.moved(qubits, slot=slot, value=value)
+            place %= len(self)
+            first = self.prototypes.gates[self.which[place]]
+            qubits = self.qubits[self.starts[place] : self.starts[place + 1]].tolist()
+            slot, value = int(self.slots[place]), float(self.values[place])
+            gate = self._made[place] = first.copied(tuple(qubits), slot=slot, value=value)
         return gate
 
     def __iter__(self) -> Iterator[Gate]:
         """Every gate."""
-        return (self[position] for position in range(len(self)))
+        if None in self._made:
+            starts, qubits = self.starts.tolist(), self.qubits.tolist()
+            columns = (self.which.tolist(), self.slots.tolist(), self.values.tolist())
+            for place, (which, slot, value) in enumerate(zip(*columns, strict=True)):
+                if self._made[place] is None:
+                    own = tuple(qubits[starts[place] : starts[place + 1]])
+                    first = self.prototypes.gates[which]
+                    self._made[place] = first.copied(own, slot=slot, value=value)
+        return iter(self._made)  # type: ignore[arg-type]
 
     def __add__(self, other: Sequence[Gate]) -> "GateSequence":
         """These gates, then others."""
         return GateSequence.joined([self, GateSequence.of(other)])
 
+    def __radd__(self, other: Sequence[Gate]) -> "GateSequence":
+        """Others, then these gates."""
+        return GateSequence.joined([GateSequence.of(other), self])
+
     def __eq__(self, other: object) -> bool:
         """Whether the other, such a sequence or a tuple, holds equal gates."""
-        if not isinstance(other, GateSequence | tuple):
+        if isinstance(other, tuple):
+            return tuple(self) == other
+        if not isinstance(other, GateSequence):
             return NotImplemented
-        return len(self) == len(other) and all(map(operator.eq, self, other))
+        known: dict[object, int] = {}
+        mine, others = (
+            _numbered(map(_key, one.prototypes.gates), known)[one.which] for one in (self, other)
+        )
+        return np.array_equal(mine, others) and all(
+            np.array_equal(getattr(self, name), getattr(other, name))
+            for name in ("qubits", "slots", "values")
+        )
 
     def __hash__(self) -> int:
         """That of its gates."""
@@ -185,9 +288,11 @@ class GateSequence(Sequence[Gate]):
         return repr(tuple(self))
 
 
-def _sorted_out(gates: Sequence[Gate]) -> tuple[tuple[Gate, ...], Integers]:
-    """One gate of each form, party and source, and for each gate the place of its own."""
-    places: dict[object, int] = {}
-    which = [places.setdefault((gate.form, gate.party, gate.source), len(places)) for gate in gates]
-    first = dict(zip(reversed(which), reversed(gates), strict=True))
-    return tuple(first[place] for place in range(len(places))), np.array(which, dtype=np.int64)
+def _key(gate: Gate) -> object:
+    """What gates of one prototype share."""
+    return gate.form, gate.party, gate.source
+
+
+def _numbered(keys: Iterable[object], known: dict[object, int]) -> Integers:
+    """A number for each key, equal ones sharing theirs; `known` keeps them, and is added to."""
+    return np.array([known.setdefault(key, len(known)) for key in keys], dtype=np.int64)

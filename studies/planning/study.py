@@ -37,7 +37,7 @@ _DEEP = 10
 _GOOD = 1.1
 _SHARE = 0.9
 _FLOOR = 0.05  # of the figures
-_RATIO = f"our predicted seconds / theirs (cut at {_FLOOR:g})"
+_RATIO = f"our seconds / theirs, cut at {_FLOOR:g}"
 _MEMORY = 2**200
 
 
@@ -271,7 +271,7 @@ def draw_families(ax: "Axes", frame: "DataFrame") -> None:
     ax.axhline(_GOOD, color="black", linewidth=0.8, linestyle="-")
     ax.set_xticks(range(len(median)), list(median.index), rotation=60, ha="right", fontsize=8)
     ax.set(ylabel=_RATIO, yscale="log")
-    ax.legend(loc="lower right", fontsize=8)
+    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, fontsize=8)
 
 
 def claims(frame: "DataFrame") -> list[Claim]:

@@ -217,6 +217,14 @@ def test_gates_without_a_mirror_image_start_at_zero():
     assert both.theta.any()
 
 
+def test_many_parties_take_turns():
+    names = tuple(f"party {number}" for number in range(300))
+    for split in ("layers", "qubits"):
+        circuit = ansatz.brickwork(300, layers=1, parties=names, split=split)
+        assert circuit.parties == names
+        assert circuit.parameters == 300 * 300
+
+
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -224,6 +232,8 @@ def test_gates_without_a_mirror_image_start_at_zero():
         (lambda: ansatz.brickwork(3, layers=2, uploads=3), "2 layers with 3 uploads"),
         (lambda: ansatz.brickwork(3, layers=2, uploads=-1), "-1 uploads"),
         (lambda: ansatz.brickwork(0, layers=1), "0 qubits"),
+        (lambda: ansatz.brickwork(True, layers=1), "True qubits"),
+        (lambda: ansatz.brickwork(3.0, layers=1), "3.0 qubits"),
         (lambda: ansatz.brickwork(3, layers=1, parties=()), "parties are"),
         (lambda: ansatz.brickwork(3, layers=1, parties=("a", "a")), "distinct names"),
         (lambda: ansatz.brickwork(3, layers=1, start="one"), "'plus' or 'zero'"),

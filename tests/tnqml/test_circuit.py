@@ -30,7 +30,7 @@ def gates(text):
 
 
 def cone_of(circuit, letters):
-    return circuit.gates.taken(light_cone(Wires(circuit), letters))
+    return circuit.gates.select(light_cone(Wires(circuit), letters))
 
 
 def messages(*listed):

@@ -248,6 +248,21 @@ def test_the_global_parity_has_all_qubits_but_not_the_last_cz():
     assert cz == [(qubit, qubit + 1) for qubit in range(0, 29, 2)]  # the odd ones come last
 
 
+def test_arrangements_of_other_gates_are_not_taken():
+    known = {}
+    for kind in ("h", "x"):
+        assert canonical([Gate(kind, 0)], {0: "Z"}, known=known).key[0][0][0].kind == kind
+
+
+def test_translated_copies_of_several_owners_share_an_arrangement():
+    circuit = ansatz.brickwork(40, layers=2, split="qubits", parties=tuple("abcdefgh"))
+    wires, known = Wires(circuit), {}
+    for qubit in range(10, 30):
+        kept = circuit.gates.select(light_cone(wires, {qubit: "Z"}))
+        assert canonical(kept, {qubit: "Z"}, known=known).key == key_of(circuit, {qubit: "Z"})
+    assert len(known) <= 2
+
+
 def test_one_wires_serves_all_strings():
     circuit = random_circuit(3, qubits=5, gates=40)
     wires = Wires(circuit)

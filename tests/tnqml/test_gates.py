@@ -77,6 +77,23 @@ def test_moving_and_shifting():
     assert Gate("h", 0).shifted(features=2, parameters=2) == Gate("h", 0)
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda gate: gate.moved([0]), "acts on 2 qubit"),
+        (lambda gate: gate.moved([0, 0]), "names a qubit twice"),
+        (lambda gate: gate.moved([0, 2**62]), "below 2"),
+        (lambda gate: gate.shifted(parameters=-4), "parameter=-1; expected an index"),
+        (lambda gate: gate.shifted(parameters=2**62), "expected an index"),
+        (lambda gate: gate.reading_feature(-1), "feature=-1; expected an index"),
+        (lambda gate: gate.owned_by(3), "the party 3; expected a name or None"),
+    ],
+)
+def test_a_changed_gate_is_checked(change, message):
+    with pytest.raises(CircuitError, match=message):
+        change(Gate("crx", (0, 1), parameter=3))
+
+
 def test_equal_gates_are_equal_and_hash_alike():
     matrix = np.array([[0, 1], [1, 0]])
     pairs = [

@@ -25,13 +25,17 @@ def fresh(gates):
     """The same gates with none of them made."""
     sequence = GateSequence.of(gates)
     return GateSequence(
-        sequence.sorts,
+        sequence.prototypes,
         sequence.which,
         sequence.qubits,
         sequence.slots,
         sequence.values,
         [None] * len(sequence),
     )
+
+
+def not_made(sequence):
+    return sequence._made.count(None)
 
 
 @pytest.mark.parametrize("make", [GateSequence.of, fresh])
@@ -42,10 +46,14 @@ def test_a_sequence_is_its_gates(make, gates):
     assert list(make(gates)[1:5:2]) == gates[1:5:2]
     assert list(reversed(make(gates))) == gates[::-1]
     assert list(make(gates) + gates) == gates + gates
-    assert list(make(gates).taken(range(len(gates))[::-2])) == gates[::-2]
+    assert list(tuple(gates) + make(gates)) == gates + gates
+    owners = dict.fromkeys(gate.party for gate in gates if gate.party)
+    assert make(gates).parties == tuple(owners)
+    assert make(gates).arities.tolist() == [len(gate.qubits) for gate in gates]
+    assert list(make(gates).select(range(len(gates))[::-2])) == gates[::-2]
     assert make(gates).forms == Counter(gate.form for gate in gates)
     for source in ("feature", "parameter", "angle"):
-        assert make(gates).reading(source).tolist() == [gate.source == source for gate in gates]
+        assert make(gates).reads(source).tolist() == [gate.source == source for gate in gates]
     assert make(gates) == GateSequence.of(gates)
     assert hash(make(gates)) == hash(GateSequence.of(gates))
     assert repr(make(gates)) == repr(tuple(gates))
@@ -63,10 +71,12 @@ def test_sequences_that_differ_are_not_equal():
 def test_a_gate_is_made_once():
     sequence = fresh(GATES)
     assert sequence[2] is sequence[2]
-    assert sequence.made.count(None) == len(GATES) - 1
+    assert sequence[np.int64(2)] is sequence[2] is sequence[2 - len(GATES)]
+    assert not_made(sequence) == len(GATES) - 1
     assert list(map(id, sequence)) == list(map(id, sequence))
-    with pytest.raises(IndexError):
-        sequence[len(GATES)]
+    for position in (len(GATES), -len(GATES) - 1):
+        with pytest.raises(IndexError):
+            fresh(GATES)[position]
 
 
 def test_copies_of_one_gate():
@@ -76,6 +86,12 @@ def test_copies_of_one_gate():
     expected = [((3, 1), 7), ((0, 2), 4)]
     assert list(gates) == [
         Gate("cp", qubits, parameter=slot, scale=-1.0, party="bob") for qubits, slot in expected
+    ]
+    held = GateSequence.repeated(Gate("h", 0), [[4], [2], [1]], parties=["bob", "alice", "bob"])
+    assert [(gate.qubits, gate.party) for gate in held] == [
+        ((4,), "bob"),
+        ((2,), "alice"),
+        ((1,), "bob"),
     ]
     fixed = GateSequence.repeated(Gate("rx", 0, angle=0.5), range(3))
     assert list(fixed) == [Gate("rx", qubit, angle=0.5) for qubit in range(3)]
@@ -103,10 +119,11 @@ def test_an_index_that_no_column_holds_is_refused(number):
 
 def test_a_wide_circuit_makes_no_gates_until_they_are_asked_for():
     circuit = ansatz.brickwork(1000, layers=2)
-    assert set(circuit.gates.made) == {None}
+    assert not_made(circuit.gates) == len(circuit.gates)
+    assert circuit.parties == ("alice", "bob")
     assert (circuit.features, circuit.parameters) == (1000, 4000)
     assert circuit.forms.total() == len(circuit.gates)
-    assert set(circuit.gates.made) == {None}
+    assert not_made(circuit.gates) == len(circuit.gates)
     listed = Circuit(1000, list(circuit.gates))
     assert listed == circuit
     assert hash(listed) == hash(circuit)
@@ -117,3 +134,40 @@ def test_a_wide_circuit_makes_no_gates_until_they_are_asked_for():
 def test_a_copy_of_a_circuit_is_equal():
     circuit = ansatz.brickwork(6, layers=2)
     assert copy.deepcopy(circuit) == circuit
+
+
+def test_columns_cannot_be_written():
+    gates = GateSequence.of(GATES)
+    for column in (gates.which, gates.qubits, gates.slots, gates.values):
+        with pytest.raises(ValueError, match="read-only"):
+            column[0] = 0
+
+
+@pytest.mark.parametrize(
+    ("gate", "options", "message"),
+    [
+        (Gate("h", 0), {"qubits": [[0], [-1]]}, "name a qubit below 0, or one twice"),
+        (Gate("cz", (0, 1)), {"qubits": [[1, 1]]}, "name a qubit below 0, or one twice"),
+        (Gate("h", 0), {"qubits": [[0]], "slots": [3]}, "which reads None"),
+        (Gate("rx", 0, angle=1.0), {"qubits": [[0]], "slots": [3]}, "which reads angle"),
+        (Gate("rx", 0, feature=0), {"qubits": [[0], [1]], "slots": [3]}, r"shape \(1,\)"),
+        (Gate("rx", 0, feature=0), {"qubits": [[0]], "slots": [-2]}, "expected an index"),
+        (Gate("h", 0), {"qubits": [[0], [1]], "parties": ["bob"]}, "2 copies .* got 1 parties"),
+    ],
+)
+def test_copies_that_are_not_well_formed_are_refused(gate, options, message):
+    with pytest.raises(CircuitError, match=message):
+        GateSequence.repeated(gate, **options)
+
+
+def test_a_wide_gate_does_not_widen_the_others():
+    gates = [Gate("pauli", range(200), word="Z" * 200, angle=0.5), *GATES]
+    sequence = GateSequence.of(gates)
+    assert len(sequence.qubits) == 200 + sum(len(gate.qubits) for gate in GATES)
+    assert list(fresh(gates)) == gates
+
+
+def test_a_mask_selects_where_it_holds():
+    gates = GateSequence.of(GATES)
+    assert list(gates.select(gates.reads("parameter"))) == [GATES[4]]
+    assert list(gates.select(gates.reads("feature") & gates.reads("angle"))) == []

@@ -79,7 +79,7 @@ def test_values_equal_those_of_quimb(circuit, observables):
 
 def on_few_qubits(circuit, letters):
     """The light cone's sub-circuit with its qubits counted anew, and the observable on it."""
-    gates = circuit.gates.taken(light_cone(Wires(circuit), letters))
+    gates = circuit.gates.select(light_cone(Wires(circuit), letters))
     qubits = sorted({qubit for gate in gates for qubit in gate.qubits} | set(letters))
     place = {qubit: name for name, qubit in enumerate(qubits)}
     moved = [gate.moved([place[qubit] for qubit in gate.qubits]) for gate in gates]

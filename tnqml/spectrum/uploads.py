@@ -243,14 +243,14 @@ def _check_gates(circuit: Circuit) -> None:
 def _cone(wires: Wires, observable: Observable) -> tuple[Cone, list[int]]:
     """The gates that any string of an observable can feel, each with the word of its letters.
 
-    And the positions of these gates in the circuit.
+    With the cone come the positions of its gates in the circuit, in the order of its key.
     """
     strings = [dict(string) for _, string in observable.terms]
     kept = sorted({position for string in strings for position in light_cone(wires, string)})
     letters = {
         qubit: "".join(string.get(qubit, "I") for string in strings) for qubit in observable.qubits
     }
-    cone = canonical(wires.gates.taken(kept), letters)
+    cone = canonical(wires.gates.select(kept), letters)
     return cone, np.array(kept, dtype=np.int64)[cone.order].tolist()
 
 
