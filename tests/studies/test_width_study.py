@@ -63,9 +63,18 @@ def test_a_wide_model_is_timed_in_turn_with_a_hundred_qubits():
     assert 0 < row["ratio_low"] <= row["ratio"] <= row["ratio_high"]
 
 
-def test_cold_seconds_are_compared_between_fresh_processes():
-    (row,) = width.measure(width.Cell(qubits=110, layers=1, inputs=2, repeats=1, cold_pairs=2))
-    assert 0 < row["cold_ratio_low"] <= row["cold_ratio"] <= row["cold_ratio_high"]
+def test_cold_seconds_are_compared_between_fresh_processes_in_turn(monkeypatch):
+    asked = []
+
+    def process(wanted):
+        asked.append(wanted.qubits)
+        return {"cold_seconds": 0.1 * len(asked) if wanted.qubits > 100 else 0.1}
+
+    monkeypatch.setattr(probe, "in_fresh_process", process)
+    (row,) = width.measure(width.Cell(qubits=1000, cold_pairs=3))
+    assert asked == [1000, 100, 1000, 100, 1000, 100, 1000]
+    ratios = [row["cold_ratio_low"], row["cold_ratio"], row["cold_ratio_high"]]
+    assert ratios == pytest.approx([1.0, 3.0, 5.0])
 
 
 @pytest.mark.parametrize(("column", "name"), [("ratio", "warm"), ("cold_ratio", "cold")])
