@@ -1,6 +1,10 @@
 """Tensor-network simulation of distributed quantum machine learning."""
 
-from tnqml import ansatz, expressivity, protocols, spectrum
+import importlib
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from tnqml import ansatz
 from tnqml.channels import CHANNELS
 from tnqml.circuit import Circuit, Message
 from tnqml.errors import CircuitError, InputError, RouteError, StorageError, TnqmlError
@@ -10,6 +14,9 @@ from tnqml.model import DistributedModel, RouteCost
 from tnqml.noise import noisy
 from tnqml.observables import Observable, X, Y, Z, parity, pauli, projector
 from tnqml.storage import load, save
+
+if TYPE_CHECKING:
+    from tnqml import expressivity, protocols, spectrum
 
 __all__ = [
     "CHANNELS",
@@ -39,3 +46,15 @@ __all__ = [
     "save",
     "spectrum",
 ]
+
+
+def __getattr__(name: str) -> ModuleType:
+    """The packages of protocols and measures, imported when they are first named."""
+    if name in {"expressivity", "protocols", "spectrum"}:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """What `tnqml` offers."""
+    return sorted(__all__)
