@@ -17,7 +17,7 @@ print(expressivity.Estimate.__name__)
 
 
 def test_packages_of_protocols_and_measures_are_imported_when_named():
-    done = subprocess.run(
+    done = subprocess.run(  # noqa: S603 - our own program
         [sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True
     )
     assert done.stdout.split() == ["tnqml.protocols.inference.infer", "tnqml.spectrum", "Estimate"]
