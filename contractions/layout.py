@@ -96,7 +96,9 @@ class Layout:
 
     def _gather_maps(self, device: torch.device) -> tuple[Tensor, Tensor]:
         """Where each entry of the middle axes comes from, and the inverse."""
-        middle, order = self._view[self._middle], self._order[self._middle]
-        index = torch.arange(math.prod(middle), dtype=torch.int32, device=device).reshape(middle)
-        forwards = index.permute([axis - self._middle.start for axis in order]).flatten()
-        return forwards, torch.argsort(forwards).to(torch.int32)
+        middle = self._view[self._middle]
+        order = [axis - self._middle.start for axis in self._order[self._middle]]
+        index = torch.arange(math.prod(middle), dtype=torch.int32, device=device)
+        back = index.reshape([middle[axis] for axis in order])
+        undo = sorted(range(len(order)), key=lambda place: order[place])
+        return index.reshape(middle).permute(order).flatten(), back.permute(undo).flatten()

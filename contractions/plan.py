@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-_FORMAT = 7
+_FORMAT = 8
 _EFFORT, _CALLS = 6, 100  # trials that so many calls are worth: measured
 
 
@@ -345,9 +345,9 @@ def plan(
     digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
     file = cache_folder() / "plans" / f"{digest}.json"
     start = time.perf_counter()
-    found = _stored(file, network) if cache else None
+    stored = _stored(file, network) if cache else None
     seconds = 0.0
-    if found is None:
+    if stored is None:
         found = _search(
             network,
             orders=orders,
@@ -360,8 +360,8 @@ def plan(
             machine=machine,
         )
         seconds = time.perf_counter() - start
-        if cache and found.stopped != "clock":
-            write_checked(file, json.dumps(asdict(found)))
+    else:
+        found = stored.found
     result = Plan(
         network=network,
         path=found.path,
@@ -374,8 +374,20 @@ def plan(
         stopped=found.stopped,
         search_seconds=seconds,
     )
+    if stored is not None:
+        vars(result)["cost"] = stored.cost  # as the plan would count it again
+    elif cache and found.stopped != "clock":
+        write_checked(file, json.dumps(asdict(_Stored(found, result.cost))))
     result._refuse_if_too_large()
     return result
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """What the cache keeps of a plan."""
+
+    found: Found
+    cost: Cost
 
 
 def _check_options(
@@ -439,11 +451,13 @@ def _search(
     return replace(found, path=depth_first(found.path, weights))
 
 
-def _stored(file: Any, network: Network) -> Found | None:
+def _stored(file: Any, network: Network) -> _Stored | None:
     """What the cache holds for a network, or None if that is nothing or nothing that fits."""
     try:
-        document = json.loads(read_checked(file))
-        found = Found(**{**document, "path": tuple((int(a), int(b)) for a, b in document["path"])})
+        document: dict[str, Any] = dict(json.loads(read_checked(file)))
+        fields, predicted = document.pop("found"), Cost(**document.pop("cost"))
+        path = tuple((int(a), int(b)) for a, b in fields["path"])
+        found = Found(**{**fields, "path": path}, **document)
     except UnreadableFile:
         return None
     except (TypeError, ValueError, KeyError):
@@ -454,4 +468,4 @@ def _stored(file: Any, network: Network) -> Found | None:
     if not ordered or nodes != list(range(2 * len(network.inputs) - 2)):
         _log.warning("ignoring %s: its path does not fit the network", file)
         return None
-    return found
+    return _Stored(found, predicted)

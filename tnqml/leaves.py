@@ -58,6 +58,8 @@ class Leaf:
 
     def fixed(self, values: Mapping[int, int]) -> "Leaf":
         """The leaf with some of its indices fixed."""
+        if values.keys().isdisjoint(self.legs):
+            return self
         where = tuple(values.get(leg, slice(None)) for leg in self.legs)
         basis = self.basis[(slice(None),) * len(self.sources) + where]
         legs = tuple(leg for leg in self.legs if leg not in values)
@@ -129,18 +131,22 @@ def wire(
     fixed = {legs[bit]: value for legs in wires.legs for bit, value in initial.items()}
     leaves: list[Leaf] = []
     slots = {"feature": itertools.count(), "parameter": itertools.count()}
+    numbers: dict[tuple[Form, int, float], Array] = {}
     for time, (form, qubits, kind, number) in enumerate(gates):
         slot = next(slots[kind]) if kind in slots else -1
         for part, part_qubits in _elementary(form, qubits):
             cut = pieces(part)
-            for piece, legs in zip(cut, wires.attach(cut, part_qubits), strict=True):
+            attached = wires.attach(cut, part_qubits)
+            for which, (piece, legs) in enumerate(zip(cut, attached, strict=True)):
                 place = (places[part_qubits[0]], time)
                 if part.has_angle and kind in slots:
                     source = Source(str(kind), slot, piece.functions)
                     leaves.append(Leaf(piece.basis, (source,), legs, place))
-                else:
+                    continue
+                if (part, which, number) not in numbers:
                     columns = _columns_at(number, piece.functions)
-                    leaves.append(Leaf(np.tensordot(columns, piece.basis, 1), (), legs, place))
+                    numbers[part, which, number] = np.tensordot(columns, piece.basis, 1)
+                leaves.append(Leaf(numbers[part, which, number], (), legs, place))
     open_legs = []
     for qubit, (ends_of_wire, ends) in enumerate(zip(wires.legs, final, strict=True)):
         for leg, end in zip(ends_of_wire, ends, strict=True):
@@ -210,11 +216,9 @@ def _fuse(leaves: Sequence[Leaf], output: frozenset[int]) -> list[Leaf]:
     for name, leaf in alive.items():
         for leg in leaf.legs:
             holders[leg].add(name)
-    for name in list(alive):
-        summed = tuple(
-            leg for leg in alive[name].legs if holders[leg] == {name} and leg not in output
-        )
-        alive[name] = _sum_out(alive[name], summed)
+    for name, leaf in list(alive.items()):
+        alone = tuple(leg for leg in leaf.legs if holders[leg] == {name} and leg not in output)
+        alive[name] = _sum_out(leaf, alone)
     queue = list(alive)
     while queue:
         name = queue.pop(0)
@@ -224,15 +228,13 @@ def _fuse(leaves: Sequence[Leaf], output: frozenset[int]) -> list[Leaf]:
         for other in near:
             first, second = sorted((name, other))
             a, b = alive[first], alive[second]
-            kept = tuple(
-                leg
-                for leg in dict.fromkeys(a.legs + b.legs)
-                if leg in output or holders[leg] - {first, second}
-            )
-            if _worth_fusing(a, b, len(kept)):
+            common = set(a.legs).intersection(b.legs)
+            summed = {leg for leg in common if len(holders[leg]) == 2 and leg not in output}
+            if _worth_fusing(a, b, len(a.legs) + len(b.legs) - len(common) - len(summed)):
+                kept = tuple(leg for leg in dict.fromkeys(a.legs + b.legs) if leg not in summed)
                 for leg in b.legs:
                     holders[leg].discard(second)
-                for leg in (set(a.legs) | set(b.legs)) - set(kept):
+                for leg in summed:
                     del holders[leg]
                 for leg in kept:
                     holders[leg].add(first)

@@ -58,7 +58,10 @@ def with_text(change):
 
 
 def changed_path(change):
-    return with_text(lambda found: found | {"path": change(found["path"])})
+    def changed(kept):
+        return kept | {"found": kept["found"] | {"path": change(kept["found"]["path"])}}
+
+    return with_text(changed)
 
 
 SPOILERS = {
@@ -79,7 +82,9 @@ SPOILERS = {
     "not a plan": with_text(lambda _: {"machine": 1}),
     "a list": with_text(lambda _: []),
     "no json inside": with_text(lambda _: "plan"),
-    "no path": with_text(lambda found: {k: v for k, v in found.items() if k != "path"}),
+    "no path": with_text(lambda kept: kept | {"found": {"winner": "nobody"}}),
+    "no cost": with_text(lambda kept: {"found": kept["found"]}),
+    "half a cost": with_text(lambda kept: kept | {"cost": {"seconds": 1.0}}),
     "one field more": with_text(lambda found: found | {"future": 1}),
     "a step short": changed_path(lambda path: path[:-1]),
     "a step long": changed_path(lambda path: [*path, [0, 1]]),
