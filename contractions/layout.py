@@ -3,6 +3,7 @@
 import math
 from functools import partial
 from typing import Literal
+from weakref import WeakValueDictionary
 
 import torch
 from torch import Tensor
@@ -47,7 +48,7 @@ class Layout:
         self._middle = slice(lead, last)
         middle = view[self._middle]
         self._rows, self._tail = math.prod(view[:lead]), math.prod(view[last:])
-        self._maps: dict[torch.device, tuple[Tensor, Tensor]] | None = None
+        self._maps: dict[torch.device, _Maps] | None = None
         square = self._tail == 1 and len(middle) == 2 and min(middle) >= _SQUARE
         if self.moves and math.prod(view) >= _GATHER_FROM and self._tail < _WIDE and not square:
             self._maps = {}
@@ -73,32 +74,52 @@ class Layout:
             moved = target.view([view[axis] for axis in order])
             return partial(moved.copy_, source.view(view).permute(order))
         maps = self._maps_on(source.device)
+        chosen = maps.back if undo else maps.there
         shape = (self._rows, -1) if self._tail == 1 else (self._rows, -1, self._tail)
-        return partial(
-            torch.index_select, source.view(shape), 1, maps[undo], out=target.view(shape)
-        )
+        return partial(torch.index_select, source.view(shape), 1, chosen, out=target.view(shape))
 
     def _permuted(self, tensor: Tensor) -> Tensor:
         if self._maps is None:
             return tensor.reshape(self._view).permute(self._order)
-        forwards, _ = self._maps_on(tensor.device)
+        forwards = self._maps_on(tensor.device).there
         if self._tail == 1:
             return tensor.reshape(self._rows, -1).index_select(1, forwards)
         return tensor.reshape(self._rows, -1, self._tail).index_select(1, forwards)
 
-    def _maps_on(self, device: torch.device) -> tuple[Tensor, Tensor]:
+    def _maps_on(self, device: torch.device) -> "_Maps":
         assert self._maps is not None  # noqa: S101 - only gathers come here
         maps = self._maps.get(device)
         if maps is None:
-            with torch._C._DisableFuncTorch():
-                maps = self._maps[device] = self._gather_maps(device)
+            order = tuple(axis - self._middle.start for axis in self._order[self._middle])
+            maps = self._maps[device] = _shared_maps(self._view[self._middle], order, device)
         return maps
 
-    def _gather_maps(self, device: torch.device) -> tuple[Tensor, Tensor]:
-        """Where each entry of the middle axes comes from, and the inverse."""
-        middle = self._view[self._middle]
-        order = [axis - self._middle.start for axis in self._order[self._middle]]
-        index = torch.arange(math.prod(middle), dtype=torch.int32, device=device)
-        back = index.reshape([middle[axis] for axis in order])
+
+class _Maps:
+    """Where each entry of permuted axes comes from, and the inverse.
+
+    Args:
+        sizes: of the axes.
+        order: how they are permuted.
+        device: where the maps lie.
+    """
+
+    def __init__(
+        self, sizes: tuple[int, ...], order: tuple[int, ...], device: torch.device
+    ) -> None:
+        index = torch.arange(math.prod(sizes), dtype=torch.int32, device=device)
         undo = sorted(range(len(order)), key=lambda place: order[place])
-        return index.reshape(middle).permute(order).flatten(), back.permute(undo).flatten()
+        self.there = index.reshape(sizes).permute(order).flatten()
+        self.back = index.reshape([sizes[axis] for axis in order]).permute(undo).flatten()
+
+
+_SHARED: WeakValueDictionary[object, _Maps] = WeakValueDictionary()
+
+
+def _shared_maps(sizes: tuple[int, ...], order: tuple[int, ...], device: torch.device) -> _Maps:
+    """The maps, which all layouts share that permute alike."""
+    maps = _SHARED.get((sizes, order, device))
+    if maps is None:
+        with torch.inference_mode(mode=False), torch._C._DisableFuncTorch():
+            maps = _SHARED[sizes, order, device] = _Maps(sizes, order, device)
+    return maps

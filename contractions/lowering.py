@@ -106,7 +106,7 @@ class Lowered:
         self._lower(list(products(network, path)))
 
     def _size(self, legs: Iterable[int]) -> int:
-        return math.prod(self._sizes[index] for index in legs)
+        return math.prod(map(self._sizes.__getitem__, legs))
 
     def size_of(self, node: int) -> int:
         """The number of entries of a node."""
