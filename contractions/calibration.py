@@ -2,11 +2,12 @@
 
 import itertools
 import json
+import math
 import os
 import platform
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from functools import cache, partial
@@ -25,22 +26,36 @@ from contractions.network import Network
 from contractions.program import Program
 from contractions.sources import Given
 
-_FORMAT = 7
+_FORMAT = 8
 _MATRICES = 4096
 _LANES = 1024
+_ROUNDS = 4
 _CPU = torch.device("cpu")
 
 
-def _least_seconds(function: Callable[[], object], repeats: int, device: torch.device) -> float:
-    """The least of several times, since what else runs can only add to it."""
-    times = []
-    for _ in range(2 + repeats):  # the first two set up
-        start = time.perf_counter()
-        function()
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-        times.append(time.perf_counter() - start)
-    return min(times[2:])
+def _least_seconds(
+    works: Mapping[str, tuple[Callable[[], object], int]], device: torch.device
+) -> dict[str, float]:
+    """The least of several times of each function, since what else runs can only add to it.
+
+    All are timed in turn, round by round, so that a busy moment spoils no one of them.
+
+    Args:
+        works: by name, what is timed and how often in each round.
+        device: where it runs.
+    """
+    least = dict.fromkeys(works, math.inf)
+    for first in (True, *[False] * (_ROUNDS - 1)):
+        for name, (function, repeats) in works.items():
+            for _ in range(2 if first else 1):  # sets up, and warms caches again
+                function()
+            for _ in range(repeats):
+                start = time.perf_counter()
+                function()
+                if device.type == "cuda":
+                    torch.cuda.synchronize(device)
+                least[name] = min(least[name], time.perf_counter() - start)
+    return least
 
 
 def _memory_limit(device: torch.device) -> int:
@@ -64,37 +79,37 @@ def measure(device: torch.device | str = _CPU) -> Machine:
     """
     device = _checked(device)
     generator = torch.Generator().manual_seed(0)
-    least = partial(_least_seconds, device=device)
-    flops = {}
-    with torch.inference_mode():
+    works: dict[str, tuple[Callable[[], object], int]] = {}
+    operations = {}
+    with torch.inference_mode(mode=False), torch.enable_grad():  # wherever it is first asked for
         for name in ITEMSIZE:
             a = torch.randn(512, 512, dtype=getattr(torch, name), generator=generator).to(device)
             if device.type == "cuda":  # what fills it is larger
                 a = a.repeat(8, 8)
-            operations = (8 if a.is_complex() else 2) * len(a) ** 3
-            flops[name] = operations / least(partial(torch.mm, a, a), 5)
+            operations[name] = (8 if a.is_complex() else 2) * len(a) ** 3
+            works[name] = partial(torch.mm, a, a), 2
         source = torch.zeros(2**22 if device.type == "cpu" else 2**28, device=device)
         target = torch.empty_like(source)
         many = torch.zeros(_MATRICES, 4, 4, device=device)
-        product = torch.empty_like(many)
-        matrices = least(lambda: torch.bmm(many, many, out=product), 9)
-        bandwidth = 2 * source.nbytes / least(lambda: target.copy_(source), 7)
-    with torch.inference_mode(mode=False), torch.enable_grad():  # wherever it is first asked for
+        works["copy"] = partial(target.copy_, source), 2
+        works["matrices"] = partial(torch.bmm, many, many, out=torch.empty_like(many)), 3
         small, steps = _lattice(rows=6, columns=7, device=device)
         batch = 32 if device.type == "cpu" else 512
         large, moved = _passes(axes=7, gate=3, gates=6, batch=batch, device=device)
         sided, _ = _passes(axes=3, gate=1, gates=12, batch=_LANES, device=device, own=True)
-        step = least(small, 15) / (3 * steps)
-        large_seconds = least(large, 5)
-        lanes = max(least(sided, 9) - 3 * 12 * step, 0.0) / (3 * 12 * 4**4 * _LANES)
+        works |= {"small": (small, 5), "large": (large, 2), "lanes": (sided, 3)}
+        least = _least_seconds(works, device)
+    step = least["small"] / (3 * steps)
+    bandwidth = 2 * source.nbytes / least["copy"]
+    lanes = max(least["lanes"] - 3 * 12 * step, 0.0) / (3 * 12 * 4**4 * _LANES)
     return Machine(
-        flops=flops,
+        flops={name: count / least[name] for name, count in operations.items()},
         bandwidth=bandwidth,
-        step_bandwidth=3 * moved / max(large_seconds - 3 * 6 * step, 1e-9),
+        step_bandwidth=3 * moved / max(least["large"] - 3 * 6 * step, 1e-9),
         step_seconds=step,
         memory=int(0.7 * _memory_limit(device)),
         name=_name(device),
-        matrix_seconds=max(matrices - 3 * many.nbytes / bandwidth, 0.0) / _MATRICES,
+        matrix_seconds=max(least["matrices"] - 3 * many.nbytes / bandwidth, 0.0) / _MATRICES,
         lane_seconds=lanes,
     )
 
