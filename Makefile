@@ -15,7 +15,7 @@ test: .venv/installed
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/deptry .
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses logical --maxprocesses 4 --dist worksteal
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
