@@ -15,7 +15,13 @@ from hypothesis import settings
 # tests/tnqml and its like are no packages, and must not hide those of the same name
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-settings.register_profile("tests", deadline=None, database=None, print_blob=True)
+settings.register_profile(
+    "tests",
+    deadline=None,
+    database=None,
+    print_blob=True,
+    derandomize=not os.environ.get("TNQML_RANDOM_TESTS"),  # set, it looks for new examples
+)
 settings.load_profile("tests")
 torch.set_num_threads(1)
 
