@@ -252,7 +252,7 @@ def _index(kind: str, source: str, value: float | None) -> int:
 
 
 def _is_index(value: object) -> bool:
-    """Whether it is an integer from 0 to `_MOST`."""
+    """Whether it is an integer from 0 up, below `_MOST`."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer):
         return False
     return bool(0 <= value < _MOST)

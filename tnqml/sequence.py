@@ -200,7 +200,7 @@ class GateSequence(Sequence[Gate]):
 
     @property
     def kinds(self) -> Integers:
-        """(gates,): numbers that gates of one form and source share, and selections too."""
+        """(gates,): a number that gates of one form and source share; the same in selections."""
         return self.prototypes.kinds[self.which]
 
     @cached_property
