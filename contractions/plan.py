@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _FORMAT = 8
+_MOST_CALLS = 10**15
 _EFFORT, _CALLS = 6, 100  # trials that so many calls are worth: measured
 
 
@@ -411,8 +412,8 @@ def _check_options(
         raise PlanError(f"effort is {effort} trials; expected 0 or more")
     if max_seconds is not None and not max_seconds >= 0:
         raise PlanError(f"max_seconds is {max_seconds}; expected 0 or more, or None")
-    if calls < 1:
-        raise PlanError(f"expected_calls is {calls}; expected at least 1")
+    if not 1 <= calls <= _MOST_CALLS:
+        raise PlanError(f"expected_calls is {calls}; expected 1 to {_MOST_CALLS:.0e}")
     tensors = list(range(len(network.inputs)))
     for position, order in enumerate(orders):
         if sorted(order) != tensors:

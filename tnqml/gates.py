@@ -173,10 +173,19 @@ class Gate:
         return self.copied(self.qubits, slot=slot, value=self.value)
 
     def reading_feature(self, slot: int) -> Self:
-        """The same gate with its angle or strength read from a feature of the input."""
+        """The same gate with its angle or strength read from a feature of the input.
+
+        With the scale that it has; where its angle was a number, with a scale of 1.
+
+        Raises:
+            CircuitError: it has no angle or strength, or the slot is no index.
+        """
+        if not self.form.has_angle:
+            raise CircuitError(f"gate {self.kind!r} has no angle or strength to be read")
         copy = object.__new__(type(self))
         slot = _index(self.kind, "feature", slot)
-        return copy._set(self.form, self.qubits, self.party, "feature", slot, self.value)
+        scale = 1.0 if self.source == "angle" else self.value
+        return copy._set(self.form, self.qubits, self.party, "feature", slot, scale)
 
     def copied(self, qubits: tuple[int, ...], *, slot: int, value: float) -> Self:
         """A gate of the same form, party and source; nothing is checked.

@@ -27,6 +27,7 @@ from tnqml.routes import (
 )
 
 _STATE_AT_ONCE = 2e-3
+_MOST_CALLS = 10**15
 _ROUTES = ("auto", "pauli", "state")
 _DTYPES = (torch.float32, torch.float64)
 
@@ -131,12 +132,18 @@ class DistributedModel(nn.Module):
             raise RouteError(f"unknown route {route!r}; the routes are {', '.join(_ROUTES)}")
         if memory is not None and (not isinstance(memory, int) or memory < 1):
             raise InputError(f"memory is {memory!r} bytes; expected an integer above 0, or None")
-        if not isinstance(expected_calls, int) or expected_calls < 1:
-            raise InputError(f"expected_calls is {expected_calls!r}; expected an integer above 0")
+        if (
+            isinstance(expected_calls, bool)
+            or not isinstance(expected_calls, int | np.integer)
+            or not 1 <= expected_calls <= _MOST_CALLS
+        ):
+            raise InputError(
+                f"expected_calls is {expected_calls!r:.40}; expected an integer from 1 to 10^15"
+            )
         self.circuit = circuit
         self.observables = tuple(listed)
         self.memory = memory
-        self.expected_calls = expected_calls
+        self.expected_calls = int(expected_calls)
         self.single_output = isinstance(observables, Observable)
         self._outputs = Outputs(listed)
         self._channels = tuple(

@@ -4,7 +4,7 @@ import operator
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from typing import Literal, SupportsIndex, overload
+from typing import Any, Literal, SupportsIndex, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -57,6 +57,10 @@ class GateSequence(Sequence[Gate]):
         values: (gates,) its scale, or its angle or strength where that is a number.
         made: the gates that are at hand, and None for the others.
 
+    Attributes:
+        arities: (gates,) on how many qubits each acts.
+        starts: (gates + 1,) where the qubits of each start in `qubits`, and where the last end.
+
     Example:
         >>> gates = GateSequence.repeated(Gate("ry", 0, parameter=0), [[0], [1]], slots=[4, 5])
         >>> gates[1] == Gate("ry", 1, parameter=5)
@@ -74,9 +78,16 @@ class GateSequence(Sequence[Gate]):
     ) -> None:
         self.prototypes, self.which, self.qubits = prototypes, which, qubits
         self.slots, self.values = slots, values
-        for column in (which, qubits, slots, values):
+        self.arities = prototypes.arities[which]
+        self.starts = np.concatenate([[0], np.cumsum(self.arities)])
+        for column in (which, qubits, slots, values, self.arities, self.starts):
             column.flags.writeable = False
         self._made = made
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """By the constructor, so that a copy cannot be written either."""
+        columns = (self.which, self.qubits, self.slots, self.values)
+        return GateSequence, (self.prototypes, *columns, self._made)
 
     @classmethod
     def of(cls, gates: Iterable[Gate]) -> "GateSequence":
@@ -126,7 +137,7 @@ class GateSequence(Sequence[Gate]):
         Raises:
             CircuitError: the copies are not well formed.
         """
-        places = np.array(qubits, dtype=np.int64).reshape(-1, gate.form.arity)
+        places = _integers(gate, qubits, "qubits").reshape(-1, gate.form.arity)
         count = len(places)
         ordered = np.sort(places, axis=1)
         if (places < 0).any() or (ordered[:, 1:] == ordered[:, :-1]).any():
@@ -134,7 +145,7 @@ class GateSequence(Sequence[Gate]):
                 f"copies of gate {gate.kind!r} name a qubit below 0, or one twice; expected "
                 "distinct qubits 0, 1, 2, ... in each row"
             )
-        read = np.full(count, gate.slot) if slots is None else np.array(slots, dtype=np.int64)
+        read = np.full(count, gate.slot) if slots is None else _integers(gate, slots, "slots")
         if slots is not None and (gate.slot < 0 or read.shape != (count,) or (read < 0).any()):
             raise CircuitError(
                 f"{count} copies of gate {gate.kind!r}, which reads {gate.source}, got slots of "
@@ -148,7 +159,7 @@ class GateSequence(Sequence[Gate]):
             )
         names: dict[object, int] = {}
         which = np.zeros(count, np.int64) if parties is None else _numbered(parties, names)
-        owned = [gate.owned_by(str(name)) for name in names] or [gate]
+        owned = [gate.owned_by(name) for name in names] or [gate]  # type: ignore[arg-type]
         values = np.full(count, gate.value)
         return cls(Prototypes(owned), which, places.reshape(-1), read, values, [None] * count)
 
@@ -168,20 +179,15 @@ class GateSequence(Sequence[Gate]):
             [gate for part in listed for gate in part._made],
         )
 
-    @cached_property
-    def arities(self) -> Integers:
-        """(gates,): on how many qubits each acts."""
-        return self.prototypes.arities[self.which]
-
-    @cached_property
-    def starts(self) -> Integers:
-        """(gates + 1,): where the qubits of each start in `qubits`, and where the last ones end."""
-        return np.concatenate([[0], np.cumsum(self.arities)])
-
     def select(self, positions: Sequence[int] | Integers | NDArray[np.bool_]) -> "GateSequence":
-        """The gates at some positions, in the order named, or where a mask (gates,) holds."""
-        chosen = np.asarray(positions)
-        chosen = chosen.nonzero()[0] if chosen.dtype == bool else chosen.astype(np.int64)
+        """The gates at some positions, in the order named, or where a mask (gates,) holds.
+
+        Negative positions count from the end.
+
+        Raises:
+            IndexError: a position does not exist, or the mask is of another length.
+        """
+        chosen = self._positions(positions)
         lengths = self.arities[chosen]
         ends = np.cumsum(lengths)
         shift = np.repeat(self.starts[chosen] - ends + lengths, lengths)
@@ -194,8 +200,23 @@ class GateSequence(Sequence[Gate]):
             [self._made[position] for position in chosen.tolist()],
         )
 
+    def _positions(self, positions: ArrayLike) -> Integers:
+        chosen, count = np.asarray(positions), len(self)
+        if chosen.dtype == bool and chosen.shape == (count,):
+            return chosen.nonzero()[0]
+        if not chosen.size:
+            return np.zeros(0, np.int64)
+        if chosen.dtype.kind not in "iu" or chosen.ndim != 1:
+            raise IndexError(
+                f"positions are {chosen.dtype} of shape {chosen.shape}; expected a row of "
+                f"integers, or a mask of shape ({count},)"
+            )
+        if chosen.min() < -count or chosen.max() >= count:
+            raise IndexError(f"a position is not between {-count} and {count - 1}")
+        return np.where(chosen < 0, chosen + count, chosen)
+
     def reads(self, source: Literal["feature", "parameter", "angle"]) -> NDArray[np.bool_]:
-        """(gates,): whether each takes its angle or strength from there."""
+        """(gates,): whether each takes its angle or strength from there ("angle": a number)."""
         return np.asarray(self.prototypes.sources == source)[self.which]
 
     @property
@@ -203,7 +224,7 @@ class GateSequence(Sequence[Gate]):
         """(gates,): a number that gates of one form and source share; the same in selections."""
         return self.prototypes.kinds[self.which]
 
-    @cached_property
+    @property
     def forms(self) -> Counter[Form]:
         """The forms of its gates, and how many gates have each."""
         counts = np.bincount(self.which, minlength=len(self.prototypes.gates)).tolist()
@@ -286,6 +307,17 @@ class GateSequence(Sequence[Gate]):
     def __repr__(self) -> str:
         """As a tuple of gates."""
         return repr(tuple(self))
+
+
+def _integers(gate: Gate, numbers: ArrayLike, name: str) -> Integers:
+    """An array of integers below 2^62, refused if they are not."""
+    given = np.array(numbers)
+    if given.size and (given.dtype.kind not in "iu" or given.max() >= 2**62):
+        raise CircuitError(
+            f"{name} of copies of gate {gate.kind!r} are {given.dtype}; expected integers below "
+            "2^62"
+        )
+    return given.astype(np.int64)
 
 
 def _key(gate: Gate) -> object:

@@ -86,12 +86,19 @@ def test_moving_and_shifting():
         (lambda gate: gate.shifted(parameters=-4), "parameter=-1; expected an index"),
         (lambda gate: gate.shifted(parameters=2**62), "expected an index"),
         (lambda gate: gate.reading_feature(-1), "feature=-1; expected an index"),
+        (lambda gate: Gate("h", 0, party=gate.party).reading_feature(0), "has no angle"),
         (lambda gate: gate.owned_by(3), "the party 3; expected a name or None"),
     ],
 )
 def test_a_changed_gate_is_checked(change, message):
     with pytest.raises(CircuitError, match=message):
         change(Gate("crx", (0, 1), parameter=3))
+
+
+def test_a_fixed_angle_becomes_a_feature_as_it_is():
+    assert Gate("rx", 0, angle=0.3).reading_feature(2) == Gate("rx", 0, feature=2)
+    scaled = Gate("rx", 0, parameter=1, scale=-2.0).reading_feature(2)
+    assert scaled == Gate("rx", 0, feature=2, scale=-2.0)
 
 
 def test_equal_gates_are_equal_and_hash_alike():

@@ -138,7 +138,9 @@ def test_a_copy_of_a_circuit_is_equal():
 
 def test_columns_cannot_be_written():
     gates = GateSequence.of(GATES)
-    for column in (gates.which, gates.qubits, gates.slots, gates.values):
+    again = copy.deepcopy(gates)
+    columns = [gates.which, gates.qubits, gates.slots, gates.values, gates.starts, again.slots]
+    for column in columns:
         with pytest.raises(ValueError, match="read-only"):
             column[0] = 0
 
@@ -152,6 +154,11 @@ def test_columns_cannot_be_written():
         (Gate("rx", 0, angle=1.0), {"qubits": [[0]], "slots": [3]}, "which reads angle"),
         (Gate("rx", 0, feature=0), {"qubits": [[0], [1]], "slots": [3]}, r"shape \(1,\)"),
         (Gate("rx", 0, feature=0), {"qubits": [[0]], "slots": [-2]}, "expected an index"),
+        (Gate("h", 0), {"qubits": [[0.5]]}, "expected integers below"),
+        (Gate("h", 0), {"qubits": [[True]]}, "expected integers below"),
+        (Gate("h", 0), {"qubits": [[2**62]]}, "expected integers below"),
+        (Gate("rx", 0, feature=0), {"qubits": [[0]], "slots": [0.5]}, "slots .* float64"),
+        (Gate("h", 0), {"qubits": [[0], [1]], "parties": ["bob", 2]}, "the party 2"),
         (Gate("h", 0), {"qubits": [[0], [1]], "parties": ["bob"]}, "2 copies .* got 1 parties"),
     ],
 )
@@ -171,3 +178,17 @@ def test_a_mask_selects_where_it_holds():
     gates = GateSequence.of(GATES)
     assert list(gates.select(gates.reads("parameter"))) == [GATES[4]]
     assert list(gates.select(gates.reads("feature") & gates.reads("angle"))) == []
+
+
+def test_negative_positions_count_from_the_end():
+    gates = GateSequence.of(GATES)
+    for position in range(-len(GATES), 0):
+        selected = gates.select([position])
+        assert selected == GateSequence.of([GATES[position]])
+        assert selected.qubits.tolist() == list(GATES[position].qubits)
+
+
+@pytest.mark.parametrize("positions", [[7], [-8], [0.5], [True], [[0, 1]], ["0"]])
+def test_positions_that_do_not_exist_are_refused(positions):
+    with pytest.raises(IndexError, match="position"):
+        GateSequence.of(GATES).select(positions)
