@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.autograd import forward_ad
 
 from contractions.bound import Bound
+from contractions.errors import NetworkError
 from contractions.leases import LEASES
 from contractions.lowering import Lowered, Order
 from contractions.network import Network
@@ -90,6 +91,7 @@ class Program:
     def _run(self, inputs: Sequence[Tensor], *, scaled: bool) -> tuple[Tensor, Tensor]:
         if not self._bound:
             inputs = self._given.arrays(inputs)
+            self._check(inputs)
         if not self._as_given:
             inputs = self._reduced(inputs)
         transformed = (
@@ -109,6 +111,19 @@ class Program:
                 return bound.forward(inputs)
         finally:
             LEASES.give_back(number)
+
+    def _check(self, arrays: Sequence[Tensor]) -> None:
+        """Refuse arrays that do not fit a source's stacks; axes of size 1 do not matter."""
+        stacks = self._given.stacks
+        if len(arrays) != len(stacks):
+            raise NetworkError(f"the source gave {len(arrays)} arrays for {len(stacks)} stacks")
+        for number, (stack, array) in enumerate(zip(stacks, arrays, strict=True)):
+            shape = (len(stack), *(self._sizes[index] for index in self._inputs[stack[0]]))
+            if _long_axes(array.shape) != _long_axes(shape):
+                raise NetworkError(
+                    f"the source gave array {number} of shape {tuple(array.shape)}; expected "
+                    f"{shape}: the tensors of its stack along the first axis"
+                )
 
     def borrow(self, like: Tensor, *, reverse: bool, scaled: bool) -> int:
         """The number of a lease (`LEASES`) on memory for a run.
@@ -169,6 +184,10 @@ class Program:
 
     def _finish(self, tensor: Tensor) -> Tensor:
         return tensor.reshape(self._final_view).permute(self._final_order)
+
+
+def _long_axes(shape: Sequence[int]) -> list[int]:
+    return [size for size in shape if size != 1]
 
 
 def _belongs_to(number: int, key: Hashable) -> bool:

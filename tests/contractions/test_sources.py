@@ -120,3 +120,18 @@ def test_inputs_of_another_size_are_refused(made):
     with pytest.raises(NetworkError, match=r"input 1 has shape \(1, 3, 1\); .* for 9 entries"):
         program.run([fitting, torch.ones(1, 3, 1)])
     assert program.run([fitting, torch.ones(1, 3, 3)]).sum() == 81
+
+
+@dataclass(frozen=True)
+class Turned(Squares):
+    """Its first array has the right entries in the wrong shape."""
+
+    bindable: bool = False
+
+    def arrays(self, inputs: Sequence[Tensor]) -> Sequence[Tensor]:
+        return [inputs[0].movedim(0, -1), inputs[1]]
+
+
+def test_arrays_of_another_shape_are_not_read_as_they_lie(made):
+    with pytest.raises(NetworkError, match=r"array 0 of shape \(3, 3, 2\); expected \(2, 3, 3\)"):
+        made.program(Turned()).run([torch.ones(2, 3, 3), torch.ones(1, 3, 3)])
