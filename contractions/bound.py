@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import cached_property, partial
+from threading import Thread
 
 import torch
 from torch import Tensor
@@ -11,6 +12,8 @@ from contractions.errors import NetworkError
 from contractions.lowering import Lowered
 from contractions.reservation import Reservation, sides
 from contractions.sources import Source
+
+_PAGE, _SOON_TOUCHED = 4096, 1 << 20  # bytes
 
 
 class Bound:
@@ -45,6 +48,7 @@ class Bound:
         self._ends = len(lowered.orders)
         self._reserved = Reservation(lowered, self._stacks, reverse=reverse, scaled=scaled)
         self._block = torch.empty(self._reserved.size, dtype=dtype, device=device)
+        self._touching = _touching(self._block)
         self._operands: list[tuple[Tensor, Tensor]] = []
         self._filled = self._rows("stack")
         self._cotangents = self._rows("pulled") if reverse else []
@@ -159,6 +163,9 @@ class Bound:
     def forward(self, inputs: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """The last node, and the logarithm of its scale over the output's axes."""
         self.spent = False
+        if self._touching is not None:
+            self._touching.join()
+            self._touching = None
         for number, (target, given) in enumerate(zip(self._filling.inputs, inputs, strict=True)):
             if given.numel() != target.numel():
                 raise NetworkError(
@@ -187,6 +194,20 @@ class Bound:
             gradient.clone() if is_wanted else None
             for gradient, is_wanted in zip(self._filling.gradients, wanted, strict=True)
         ]
+
+
+def _touching(block: Tensor) -> Thread | None:
+    """A thread that writes to every page of new memory, or None if that is soon done.
+
+    The first write to a page takes the system longer than most of what is computed in it; so it is
+    done while the calls are made.
+    """
+    if block.device.type != "cpu" or block.nbytes < _SOON_TOUCHED:
+        return None
+    pages = block.numpy()[:: _PAGE // block.itemsize]
+    thread = Thread(target=pages.fill, args=(0,), name="touch memory", daemon=True)
+    thread.start()
+    return thread
 
 
 def _rescale(

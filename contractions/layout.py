@@ -5,7 +5,9 @@ from functools import partial
 from typing import Literal
 from weakref import WeakValueDictionary
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from contractions.calls import Call
@@ -13,6 +15,7 @@ from contractions.calls import Call
 _GATHER_FROM = 512
 _WIDE = 32
 _SQUARE = 8
+_MOST_SHORT = 2**31  # entries that 32 bits can count
 
 Side = Literal["left", "right"]
 
@@ -48,10 +51,10 @@ class Layout:
         self._middle = slice(lead, last)
         middle = view[self._middle]
         self._rows, self._tail = math.prod(view[:lead]), math.prod(view[last:])
-        self._maps: dict[torch.device, _Maps] | None = None
+        self._maps: dict[tuple[torch.device, bool], Tensor] = {}
         square = self._tail == 1 and len(middle) == 2 and min(middle) >= _SQUARE
-        if self.moves and math.prod(view) >= _GATHER_FROM and self._tail < _WIDE and not square:
-            self._maps = {}
+        large = math.prod(view) >= _GATHER_FROM
+        self._gathers = self.moves and large and self._tail < _WIDE and not square
 
     def __call__(self, tensor: Tensor) -> Tensor:
         """The operand."""
@@ -70,56 +73,50 @@ class Layout:
         view, order = self._view, self._order
         if undo:
             view, order = self._undo_view, self._undo_order
-        if self._maps is None:
+        if not self._gathers:
             moved = target.view([view[axis] for axis in order])
             return partial(moved.copy_, source.view(view).permute(order))
-        maps = self._maps_on(source.device)
-        chosen = maps.back if undo else maps.there
+        places = self._places(source.device, undo=undo)
         shape = (self._rows, -1) if self._tail == 1 else (self._rows, -1, self._tail)
-        return partial(torch.index_select, source.view(shape), 1, chosen, out=target.view(shape))
+        return partial(torch.index_select, source.view(shape), 1, places, out=target.view(shape))
 
     def _permuted(self, tensor: Tensor) -> Tensor:
-        if self._maps is None:
+        if not self._gathers:
             return tensor.reshape(self._view).permute(self._order)
-        forwards = self._maps_on(tensor.device).there
+        places = self._places(tensor.device, undo=False)
         if self._tail == 1:
-            return tensor.reshape(self._rows, -1).index_select(1, forwards)
-        return tensor.reshape(self._rows, -1, self._tail).index_select(1, forwards)
+            return tensor.reshape(self._rows, -1).index_select(1, places)
+        return tensor.reshape(self._rows, -1, self._tail).index_select(1, places)
 
-    def _maps_on(self, device: torch.device) -> "_Maps":
-        assert self._maps is not None  # noqa: S101 - only gathers come here
-        maps = self._maps.get(device)
-        if maps is None:
-            order = tuple(axis - self._middle.start for axis in self._order[self._middle])
-            maps = self._maps[device] = _shared_maps(self._view[self._middle], order, device)
-        return maps
-
-
-class _Maps:
-    """Where each entry of permuted axes comes from, and the inverse.
-
-    Args:
-        sizes: of the axes.
-        order: how they are permuted.
-        device: where the maps lie.
-    """
-
-    def __init__(
-        self, sizes: tuple[int, ...], order: tuple[int, ...], device: torch.device
-    ) -> None:
-        index = torch.arange(math.prod(sizes), dtype=torch.int32, device=device)
-        undo = sorted(range(len(order)), key=lambda place: order[place])
-        self.there = index.reshape(sizes).permute(order).flatten()
-        self.back = index.reshape([sizes[axis] for axis in order]).permute(undo).flatten()
+    def _places(self, device: torch.device, *, undo: bool) -> Tensor:
+        """Where each entry of the permuted axes comes from, or goes back to."""
+        places = self._maps.get((device, undo))
+        if places is None:
+            view, order = self._view, self._order
+            if undo:
+                view, order = self._undo_view, self._undo_order
+            axes = tuple([axis - self._middle.start for axis in order[self._middle]])
+            places = self._maps[device, undo] = _shared_map(view[self._middle], axes, device)
+        return places
 
 
-_SHARED: WeakValueDictionary[object, _Maps] = WeakValueDictionary()
+_SHARED: WeakValueDictionary[object, Tensor] = WeakValueDictionary()
 
 
-def _shared_maps(sizes: tuple[int, ...], order: tuple[int, ...], device: torch.device) -> _Maps:
-    """The maps, which all layouts share that permute alike."""
-    maps = _SHARED.get((sizes, order, device))
-    if maps is None:
+def _shared_map(sizes: tuple[int, ...], order: tuple[int, ...], device: torch.device) -> Tensor:
+    """Where each entry comes from when axes are permuted; all layouts share it that do so."""
+    places = _SHARED.get((sizes, order, device))
+    if places is None:
         with torch.inference_mode(mode=False), torch._C._DisableFuncTorch():
-            maps = _SHARED[sizes, order, device] = _Maps(sizes, order, device)
-    return maps
+            places = torch.from_numpy(_map(sizes, order)).to(device)
+        _SHARED[sizes, order, device] = places
+    return places
+
+
+def _map(sizes: tuple[int, ...], order: tuple[int, ...]) -> NDArray[np.signedinteger]:
+    """The same as numbers: what the leading axes contribute plus what the others do."""
+    dtype = np.int32 if math.prod(sizes) <= _MOST_SHORT else np.int64
+    moved = np.arange(math.prod(sizes), dtype=dtype).reshape(sizes).transpose(order)
+    half = len(order) // 2
+    leading = moved[(slice(None),) * half + (0,) * (len(order) - half)]
+    return np.add.outer(leading.ravel(), moved[(0,) * half].ravel()).ravel()
