@@ -65,42 +65,43 @@ class _Gaps:
 
     def __init__(self) -> None:
         self.size = 0
-        self._starts: list[int] = []
-        self._lengths: dict[int, int] = {}
+        self._by_length: list[tuple[int, int]] = []  # (length, start), ascending
+        self._lengths: dict[int, int] = {}  # by start
+        self._starts: dict[int, int] = {}  # by end
 
     def take(self, entries: int) -> int:
         """The offset of the smallest gap that is large enough."""
-        fitting = [start for start in self._starts if self._lengths[start] >= entries]
-        if not fitting:
-            last = self._starts[-1] if self._starts else None
-            if last is not None and last + self._lengths[last] == self.size:
-                self._remove(last)
-                self.size = last + entries
-                return last
-            self.size += entries
-            return self.size - entries
-        best = min(fitting, key=lambda start: self._lengths[start])
-        length = self._remove(best)
+        place = bisect_left(self._by_length, (entries, 0))
+        if place == len(self._by_length):
+            start = self._starts.get(self.size, self.size)
+            if start < self.size:
+                self._remove(start)
+            self.size = start + entries
+            return start
+        length, start = self._by_length[place]
+        self._remove(start)
         if length > entries:
-            self._insert(best + entries, length - entries)
-        return best
+            self._insert(start + entries, length - entries)
+        return start
 
     def give_back(self, blocks: Iterable[tuple[int, int]]) -> None:
         """Free blocks (offset, entries), joined with the gaps beside them."""
-        for offset, entries in blocks:
-            start, length = offset, entries
-            place = bisect_left(self._starts, start)
-            if place < len(self._starts) and self._starts[place] == start + length:
-                length += self._remove(self._starts[place])
-            if place and self._starts[place - 1] + self._lengths[self._starts[place - 1]] == start:
-                start = self._starts[place - 1]
-                length += self._remove(start)
-            self._insert(start, length)
+        for start, entries in blocks:
+            length = entries
+            if start + length in self._lengths:
+                length += self._remove(start + length)
+            before = self._starts.get(start, start)
+            if before < start:
+                length += self._remove(before)
+            self._insert(before, length)
 
     def _insert(self, start: int, length: int) -> None:
-        insort(self._starts, start)
+        insort(self._by_length, (length, start))
         self._lengths[start] = length
+        self._starts[start + length] = start
 
     def _remove(self, start: int) -> int:
-        self._starts.pop(bisect_left(self._starts, start))
-        return self._lengths.pop(start)
+        length = self._lengths.pop(start)
+        del self._starts[start + length]
+        del self._by_length[bisect_left(self._by_length, (length, start))]
+        return length

@@ -69,14 +69,13 @@ class Bound:
         """Of all its memory."""
         return self._block.nbytes + self._filling.nbytes()
 
-    def _flat(self, name: object, entries: int) -> Tensor:
-        start = self._reserved.offset(name)
-        return self._block[start : start + entries]
+    def _flat(self, name: object) -> Tensor:
+        return self._block[self._reserved.span(name)]
 
     def _rows(self, name: str) -> list[Tensor]:
         """Memory of every stack, (tensors, entries)."""
         return [
-            self._flat((name, number), self._reserved.stack_entries(number)).view(len(stack), -1)
+            self._flat((name, number)).view(len(stack), -1)
             for number, stack in enumerate(self._stacks)
         ]
 
@@ -86,7 +85,7 @@ class Bound:
         for stack, rows in zip(self._stacks, self._filled, strict=True):
             nodes |= dict(zip(stack, rows.unbind(), strict=True))
         for node in range(self._leaves, self._ends):
-            nodes[node] = self._flat(node, self._lowered.size_of(node))
+            nodes[node] = self._flat(node)
         return [nodes[node] for node in range(self._ends)]
 
     def _forward_calls(self) -> list[Call]:
@@ -96,19 +95,19 @@ class Bound:
             for side, layout, source in sides(step):
                 stored = self._nodes[source]
                 if layout.moves:
-                    target = self._flat((number, side), stored.numel())
+                    target = self._flat((number, side))
                     calls.append(layout.mover(stored, target))
                     stored = target
                 operands.append(stored)
             left, right = operands
             self._operands.append((left, right))
             out = self._nodes[self._leaves + number]
-            scratch = self._flat((number, "scratch"), step.scratch_entries)
+            scratch = self._flat((number, "scratch"))
             calls += step.forward(left, right, out=out, scratch=scratch)
             rescale = self._rescales[number]
             if rescale is not None:
                 rows = rescale.rows(self._nodes[self._leaves + number])
-                scale = self._flat((number, "scale"), rescale.count).view(-1, 1)
+                scale = self._flat((number, "scale")).view(-1, 1)
                 self._scales[number] = scale
                 calls.append(partial(_rescale, rows, scale))
         return calls
@@ -133,13 +132,13 @@ class Bound:
                 assert rescale is not None  # noqa: S101 - it has a scale
                 rows = rescale.rows(pulled[node])
                 calls.append(partial(torch.div, rows, scale, out=rows))
-            scratch = self._flat((number, "scratch", "pulled"), step.scratch_entries)
+            scratch = self._flat((number, "scratch", "pulled"))
             left, right = self._operands[number]
             for (side, layout, source), other in zip(sides(step), (right, left), strict=True):
                 if needed[source]:
                     target = pulled[source]
                     if layout.moves:
-                        target = self._flat((number, side, "pulled"), target.numel())
+                        target = self._flat((number, side, "pulled"))
                     calls += step.pull(side, pulled[node], other, out=target, scratch=scratch)
                     if layout.moves:
                         calls.append(layout.mover(target, pulled[source], undo=True))
@@ -151,14 +150,21 @@ class Bound:
         for stack, rows in zip(self._stacks, self._cotangents, strict=True):
             pulled |= dict(zip(stack, rows.unbind(), strict=True))
         for node in range(self._leaves, self._ends):
-            pulled[node] = self._flat((node, "pulled"), self._lowered.size_of(node))
+            pulled[node] = self._flat((node, "pulled"))
         return [pulled[node] for node in range(self._ends)]
 
     @cached_property
     def _cotangent(self) -> Tensor:
         """That of the last node, flat."""
-        node = self._ends - 1
-        return self._flat((node, "pulled"), self._lowered.size_of(node))
+        return self._flat((self._ends - 1, "pulled"))
+
+    def prepare(self, wanted: tuple[bool, ...]) -> Calls:
+        """The calls of a reverse pass; those made before a run hide behind new memory's writing."""
+        calls = self._reverses.get(wanted)
+        if calls is None:
+            calls = Calls(self._reverse_calls(wanted), self._block.device)
+            self._reverses[wanted] = calls
+        return calls
 
     def forward(self, inputs: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """The last node, and the logarithm of its scale over the output's axes."""
@@ -184,10 +190,7 @@ class Bound:
         that it was.
         """
         self.spent = True
-        calls = self._reverses.get(wanted)
-        if calls is None:
-            calls = Calls(self._reverse_calls(wanted), self._block.device)
-            self._reverses[wanted] = calls
+        calls = self.prepare(wanted)
         self._cotangent.copy_(cotangent.reshape(-1))
         calls()
         return [

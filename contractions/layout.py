@@ -44,17 +44,17 @@ class Layout:
         self.shape, self.transpose = shape, transpose
         self.moves = len(order) > 1
         self._view, self._order = view, order
-        self._undo_view = tuple(view[axis] for axis in order)
-        self._undo_order = tuple(sorted(range(len(order)), key=lambda place: order[place]))
-        lead = 1 if self.moves and order[0] == 0 else 0
-        last = len(order) - 1 if self.moves and order[-1] == len(order) - 1 else len(order)
+        if not self.moves:
+            return
+        lead = 1 if order[0] == 0 else 0
+        last = len(order) - 1 if order[-1] == len(order) - 1 else len(order)
         self._middle = slice(lead, last)
         middle = view[self._middle]
         self._rows, self._tail = math.prod(view[:lead]), math.prod(view[last:])
         self._maps: dict[tuple[torch.device, bool], Tensor] = {}
         square = self._tail == 1 and len(middle) == 2 and min(middle) >= _SQUARE
         large = math.prod(view) >= _GATHER_FROM
-        self._gathers = self.moves and large and self._tail < _WIDE and not square
+        self._gathers = large and self._tail < _WIDE and not square
 
     def __call__(self, tensor: Tensor) -> Tensor:
         """The operand."""
@@ -70,9 +70,7 @@ class Layout:
 
     def mover(self, source: Tensor, target: Tensor, *, undo: bool = False) -> Call:
         """A call that permutes the entries of one flat tensor into another, or back."""
-        view, order = self._view, self._order
-        if undo:
-            view, order = self._undo_view, self._undo_order
+        view, order = self._axes(undo=undo)
         if not self._gathers:
             moved = target.view([view[axis] for axis in order])
             return partial(moved.copy_, source.view(view).permute(order))
@@ -88,13 +86,18 @@ class Layout:
             return tensor.reshape(self._rows, -1).index_select(1, places)
         return tensor.reshape(self._rows, -1, self._tail).index_select(1, places)
 
+    def _axes(self, *, undo: bool) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """The axes before they are permuted, and how they are; or back."""
+        if not undo:
+            return self._view, self._order
+        back = sorted(range(len(self._order)), key=self._order.__getitem__)
+        return tuple([self._view[axis] for axis in self._order]), tuple(back)
+
     def _places(self, device: torch.device, *, undo: bool) -> Tensor:
         """Where each entry of the permuted axes comes from, or goes back to."""
         places = self._maps.get((device, undo))
         if places is None:
-            view, order = self._view, self._order
-            if undo:
-                view, order = self._undo_view, self._undo_order
+            view, order = self._axes(undo=undo)
             axes = tuple([axis - self._middle.start for axis in order[self._middle]])
             places = self._maps[device, undo] = _shared_map(view[self._middle], axes, device)
         return places

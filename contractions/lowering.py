@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -176,11 +177,11 @@ class Lowered:
         if self._size(product.left_legs) < self._size(product.right_legs):
             large, small = small, large
         ours, theirs = self.orders[large], self.orders[small]
-        common = set(ours) & set(theirs)
-        shared = tuple(index for index in ours if index in common & product.legs)
-        summed = tuple(index for index in ours if index in common - product.legs)
-        rows = tuple(index for index in ours if index not in common)
-        columns = tuple(index for index in theirs if index not in common)
+        common = [index for index in ours if index in theirs]
+        shared = tuple([index for index in common if index in product.legs])
+        summed = tuple([index for index in common if index not in product.legs])
+        rows = tuple([index for index in ours if index not in common])
+        columns = tuple([index for index in theirs if index not in common])
         lanes = self._lanes(ours, theirs)
         if lanes and self._size(rows + columns + summed) <= _TINY:
             return self._lower_lanes((large, small), lanes, shared + rows + columns, consumer)
@@ -195,7 +196,7 @@ class Lowered:
         else:
             columns = tuple(sorted(columns, key=consumer.rank))
             small_order = shared + summed + columns
-        first, second = (large, ours, large_order, rows), (small, theirs, small_order, columns)
+        first, second = (large, large_order, rows), (small, small_order, columns)
         if self._lane is not None and self._lane in rows + columns:
             if self._lane in rows:
                 first, second = second, first
@@ -203,21 +204,25 @@ class Lowered:
             shared + columns + rows
         ):
             first, second = second, first
+        g, m, n, k = map(self._size, (shared, first[2], second[2], summed))
         step = MatrixStep(
             left=first[0],
             right=second[0],
-            left_layout=self._layout(*first[1:], shared, summed, rows_lead=True),
-            right_layout=self._layout(*second[1:], shared, summed, rows_lead=False),
-            shape=(self._size(shared), self._size(first[3]), self._size(second[3])),
+            left_layout=self._layout(*first, shared, (g, m, k), rows_lead=True),
+            right_layout=self._layout(*second, shared, (g, n, k), rows_lead=False),
+            shape=(g, m, n),
         )
-        return step, shared + first[3] + second[3]
+        return step, shared + first[2] + second[2]
 
     def _lanes(self, ours: Order, theirs: Order) -> Order:
         """The axes of the output in both tensors, if they are many entries and the same."""
         if self._lane is not None:
             return (self._lane,) if self._lane in ours and self._lane in theirs else ()
-        lanes = [tuple(sorted(set(order) & set(self._output))) for order in (ours, theirs)]
-        return lanes[0] if lanes[0] == lanes[1] and self._size(lanes[0]) >= LANES else ()
+        lanes = tuple(sorted([index for index in self._output if index in ours]))
+        if any(index in theirs for index in self._output if index not in lanes):
+            return ()
+        are_in_both = all(index in theirs for index in lanes)
+        return lanes if are_in_both and self._size(lanes) >= LANES else ()
 
     def _lower_lanes(
         self, nodes: tuple[int, int], lanes: Order, legs: Order, consumer: _Consumer
@@ -247,28 +252,35 @@ class Lowered:
 
     def _moves(self, have: Order, want: Order) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Axes, those that stay neighbours as one, and how they are permuted."""
-        blocks: list[list[int]] = []
-        for index in have:
-            if blocks and want.index(index) == want.index(blocks[-1][-1]) + 1:
-                blocks[-1].append(index)
-            else:
-                blocks.append([index])
-        order = sorted(range(len(blocks)), key=lambda block: want.index(blocks[block][0]))
-        return tuple(self._size(block) for block in blocks), tuple(order)
+        if have == want:
+            return (self._size(have),), (0,)
+        places = [want.index(index) for index in have]
+        starts = [k for k, place in enumerate(places) if k == 0 or place != places[k - 1] + 1]
+        view = [self._size(have[a:b]) for a, b in pairwise([*starts, len(have)])]
+        order = sorted(range(len(starts)), key=lambda block: places[starts[block]])
+        return tuple(view), tuple(order)
 
     def _layout(
         self,
-        have: Order,
+        node: int,
         want: Order,
         free: Order,
         shared: Order,
-        summed: Order,
+        sizes: tuple[int, int, int],
         *,
         rows_lead: bool,
     ) -> Layout:
-        """The layout of an operand that lies in order `have` and is brought to order `want`."""
-        sizes = (self._size(shared), self._size(free), self._size(summed))
-        free_first = want == shared + free + summed
+        """The layout of a node that is brought to order `want`.
+
+        Args:
+            node: the operand's.
+            want: its axes: shared ones, then free and summed ones in either order.
+            free: the free ones.
+            shared: the shared ones.
+            sizes: of the shared, the free and the summed ones.
+            rows_lead: whether the free ones come before the summed ones in the product.
+        """
+        free_first = want[len(shared) : len(shared) + len(free)] == free
         shape = sizes if free_first else (sizes[0], sizes[2], sizes[1])
-        view, order = self._moves(have, want)
+        view, order = self._moves(self.orders[node], want)
         return Layout(view, order, shape, transpose=free_first != rows_lead)

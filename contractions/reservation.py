@@ -45,24 +45,23 @@ class Reservation:
         for number, step in enumerate(self._steps):
             self._consumer[step.left] = self._consumer[step.right] = number
         self._buffers = Buffers()
-        self._named: dict[object, int] = {}
+        self._named: dict[object, tuple[int, int]] = {}
         self._reserve()
         self._offsets, self.size = self._buffers.place()
 
-    def offset(self, name: object) -> int:
-        """Where a buffer begins."""
-        return self._offsets[self._named[name]]
-
-    def stack_entries(self, number: int) -> int:
-        """Entries of a stack."""
-        return sum(self._lowered.size_of(node) for node in self._stacks[number])
+    def span(self, name: object) -> slice:
+        """Where a buffer lies; nowhere if it has no entries."""
+        number, entries = self._named[name]
+        start = self._offsets[number] if entries else 0
+        return slice(start, start + entries)
 
     def _undone_at(self, number: int) -> int:
         """When a step is pulled back; without a reverse pass it is done with at once."""
         return 2 * len(self._steps) - 1 - number if self._has_reverse else number
 
     def _add(self, name: object, entries: int, first: int, last: int) -> None:
-        self._named[name] = self._buffers.add(entries, first, last)
+        number = self._buffers.add(entries, first, last) if entries else -1
+        self._named[name] = number, entries
 
     def _layout(self, node: int) -> Layout:
         """How the consumer of a node takes it."""
@@ -80,19 +79,21 @@ class Reservation:
         """Ask for every buffer, with the moments between which it is needed."""
         end = 2 * len(self._steps)
         for number, stack in enumerate(self._stacks):
+            entries = sum(self._lowered.size_of(node) for node in stack)
             last = max(self._needed_to(node) for node in stack)
-            self._add(("stack", number), self.stack_entries(number), -1, last)
+            self._add(("stack", number), entries, -1, last)
             if self._has_reverse:
                 first = min(self._undone_at(self._consumer[node]) for node in stack)
-                self._add(("pulled", number), self.stack_entries(number), first, end)
+                self._add(("pulled", number), entries, first, end)
         for number, step in enumerate(self._steps):
             node, undone = self._leaves + number, self._undone_at(number)
             self._add(node, self._lowered.size_of(node), number, self._needed_to(node))
             for side, layout, source in sides(step):
+                if not layout.moves:
+                    continue
                 entries = self._lowered.size_of(source)
-                if layout.moves:
-                    self._add((number, side), entries, number, undone)
-                if layout.moves and self._has_reverse:
+                self._add((number, side), entries, number, undone)
+                if self._has_reverse:
                     self._add((number, side, "pulled"), entries, undone, undone)
             scratch = step.scratch_entries
             self._add((number, "scratch"), scratch, number, number)

@@ -7,10 +7,10 @@ evaluation.
 
 import itertools
 import math
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import cached_property, reduce
 from typing import Any
 
 import numpy as np
@@ -55,6 +55,11 @@ class Leaf:
     sources: tuple[Source, ...]
     legs: tuple[int, ...]
     place: tuple[int, int]
+
+    @cached_property
+    def functions(self) -> int:
+        """The number of products of one function of each source."""
+        return math.prod(self.basis.shape[: len(self.sources)])
 
     def fixed(self, values: Mapping[int, int]) -> "Leaf":
         """The leaf with some of its indices fixed."""
@@ -219,57 +224,70 @@ def _fuse(leaves: Sequence[Leaf], output: frozenset[int]) -> list[Leaf]:
     for name, leaf in list(alive.items()):
         alone = tuple(leg for leg in leaf.legs if holders[leg] == {name} and leg not in output)
         alive[name] = _sum_out(leaf, alone)
-    queue = list(alive)
+    products = _Products()
+    queue = deque(alive)
     while queue:
-        name = queue.pop(0)
+        name = queue.popleft()
         if name not in alive:
             continue
-        near = sorted({n for leg in alive[name].legs for n in holders[leg]} - {name})
-        for other in near:
+        leaf = alive[name]
+        joined: dict[int, int] = defaultdict(int)  # ends of legs that a product would lose
+        for leg in leaf.legs:
+            ends = 2 if len(holders[leg]) == 2 and leg not in output else 1
+            for other in holders[leg]:
+                joined[other] += ends
+        joined.pop(name, None)
+        for other in sorted(joined):
+            if not _worth_fusing(leaf, alive[other], joined[other]):
+                continue
             first, second = sorted((name, other))
-            a, b = alive[first], alive[second]
-            common = set(a.legs).intersection(b.legs)
-            summed = {leg for leg in common if len(holders[leg]) == 2 and leg not in output}
-            if _worth_fusing(a, b, len(a.legs) + len(b.legs) - len(common) - len(summed)):
-                kept = tuple(leg for leg in dict.fromkeys(a.legs + b.legs) if leg not in summed)
-                for leg in b.legs:
-                    holders[leg].discard(second)
-                for leg in summed:
+            a, b = alive[first], alive.pop(second)
+            kept = []
+            for leg in dict.fromkeys(a.legs + b.legs):
+                holders[leg].discard(second)
+                if holders[leg] == {first} and leg in b.legs and leg not in output:
                     del holders[leg]
-                for leg in kept:
+                else:
                     holders[leg].add(first)
-                del alive[second]
-                alive[first] = _product(a, b, kept)
-                queue.insert(0, first)
-                break
+                    kept.append(leg)
+            alive[first] = products(a, b, tuple(kept))
+            queue.appendleft(first)
+            break
     return _without_numbers(list(alive.values()))
 
 
-def _worth_fusing(a: Leaf, b: Leaf, legs: int) -> bool:
-    if (
-        math.prod(a.basis.shape[: len(a.sources)] + b.basis.shape[: len(b.sources)])
-        > _MOST_FUNCTIONS
-    ):
-        return False
+def _worth_fusing(a: Leaf, b: Leaf, joined: int) -> bool:
     larger = max(len(a.legs), len(b.legs))
-    if a.sources and b.sources:
-        return legs <= larger
-    return legs <= larger or (legs == larger + 1 and legs <= _LARGEST_LEAF)
+    most = larger if (a.sources and b.sources) or larger >= _LARGEST_LEAF else larger + 1
+    fits = len(a.legs) + len(b.legs) - joined <= most
+    return fits and a.functions * b.functions <= _MOST_FUNCTIONS
 
 
-def _product(a: Leaf, b: Leaf, kept: tuple[int, ...]) -> Leaf:
-    names = {leg: name for name, leg in enumerate(dict.fromkeys(a.legs + b.legs))}
-    start = len(names)
-    ours = [start + k for k in range(len(a.sources))]
-    theirs = [start + len(ours) + k for k in range(len(b.sources))]
-    basis = np.einsum(
-        a.basis,
-        ours + [names[leg] for leg in a.legs],
-        b.basis,
-        theirs + [names[leg] for leg in b.legs],
-        ours + theirs + [names[leg] for leg in kept],
-    )
-    return Leaf(np.asarray(basis, order="C"), a.sources + b.sources, kept, min(a.place, b.place))
+class _Products:
+    """Products of leaves; those of the same numbers, as a circuit has many, are made once."""
+
+    def __init__(self) -> None:
+        self._made: dict[object, Array] = {}
+        self._factors: list[Array] = []  # whose identities stand in the keys
+
+    def __call__(self, a: Leaf, b: Leaf, kept: tuple[int, ...]) -> Leaf:
+        """Of two leaves, with the legs `kept`; the others are summed."""
+        names = {leg: name for name, leg in enumerate(dict.fromkeys(a.legs + b.legs))}
+        ours, theirs, result = (
+            [names[leg] for leg in legs] for legs in (a.legs, b.legs, kept)
+        )
+        key = id(a.basis), id(b.basis), *ours, None, *theirs, None, *result
+        basis = self._made.get(key)
+        if basis is None:
+            ends = itertools.count(len(names))
+            first = [*itertools.islice(ends, len(a.sources))]
+            second = [*itertools.islice(ends, len(b.sources))]
+            made = np.einsum(
+                a.basis, first + ours, b.basis, second + theirs, first + second + result
+            )
+            basis = self._made[key] = np.asarray(made, order="C")
+            self._factors += [a.basis, b.basis]
+        return Leaf(basis, a.sources + b.sources, kept, min(a.place, b.place))
 
 
 def _sum_out(leaf: Leaf, legs: tuple[int, ...]) -> Leaf:
