@@ -4,11 +4,9 @@ A batched matrix product of matrices of a few entries spends its time between th
 last in memory, it is a few multiplications of long rows instead.
 """
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from math import prod
 
 import torch
 from torch import Tensor
@@ -88,13 +86,9 @@ class LaneStep:
         summed = [index for index in one[1] if index in two[1] and index not in legs]
         target = target.view(self._shape(legs))
         first, second = (self._aligned(*given, summed, legs) for given in (one, two))
-        calls: list[Call] = []
-        for place in range(prod(self._shape(tuple(summed)))):
-            a, b = first[place], second[place]
-            if place == 0:
-                calls.append(partial(torch.mul, a, b, out=target))
-            else:
-                calls.append(partial(torch.addcmul, target, a, b, out=target))
+        calls: list[Call] = [partial(torch.mul, first[0], second[0], out=target)]
+        for a, b in zip(first[1:], second[1:], strict=True):
+            calls.append(partial(torch.addcmul, target, a, b, out=target))
         return calls
 
     def _aligned(
@@ -104,12 +98,8 @@ class LaneStep:
         kept = [index for index in legs if index in have]
         view = tensor.view(self._shape(have))
         view = view.permute([have.index(index) for index in (*summed, *kept)])
-        places = itertools.product(*(range(self.sizes[index]) for index in summed))
-        views = []
-        for place in places:
-            entry = view[place]
-            for axis, index in enumerate(legs):
-                if index not in have:
-                    entry = entry.unsqueeze(axis)
-            views.append(entry)
+        missing = [None if index not in have else slice(None) for index in legs]
+        views = [view[(slice(None),) * len(summed) + (*missing,)]]
+        for _ in summed:
+            views = [entry for view in views for entry in view.unbind()]
         return views

@@ -273,9 +273,7 @@ class _Products:
     def __call__(self, a: Leaf, b: Leaf, kept: tuple[int, ...]) -> Leaf:
         """Of two leaves, with the legs `kept`; the others are summed."""
         names = {leg: name for name, leg in enumerate(dict.fromkeys(a.legs + b.legs))}
-        ours, theirs, result = (
-            [names[leg] for leg in legs] for legs in (a.legs, b.legs, kept)
-        )
+        ours, theirs, result = ([names[leg] for leg in legs] for legs in (a.legs, b.legs, kept))
         key = id(a.basis), id(b.basis), *ours, None, *theirs, None, *result
         basis = self._made.get(key)
         if basis is None:
