@@ -53,6 +53,11 @@ class Bound:
         self._filled = self._rows("stack")
         self._cotangents = self._rows("pulled") if reverse else []
         self._filling = source.bind(self._filled, self._cotangents)
+        if reverse and len(self._filling.gradients) != len(self._filling.inputs):
+            raise NetworkError(
+                f"the source has gradients for {len(self._filling.gradients)} of its "
+                f"{len(self._filling.inputs)} inputs; expected one for each"
+            )
         self._nodes = self._views()
         self._scales: dict[int, Tensor] = {}
         self._forward = Calls([*self._filling.forward, *self._forward_calls()], device)
@@ -172,11 +177,19 @@ class Bound:
         if self._touching is not None:
             self._touching.join()
             self._touching = None
-        for number, (target, given) in enumerate(zip(self._filling.inputs, inputs, strict=True)):
+        filled = self._filling.inputs
+        if len(inputs) != len(filled):
+            raise NetworkError(f"got {len(inputs)} inputs; the source takes {len(filled)}")
+        for number, (target, given) in enumerate(zip(filled, inputs, strict=True)):
             if given.numel() != target.numel():
                 raise NetworkError(
                     f"input {number} has shape {tuple(given.shape)}; the program was made for "
                     f"{target.numel()} entries"
+                )
+            if given.dtype != target.dtype or given.device != target.device:
+                raise NetworkError(
+                    f"input {number} is {given.dtype} on {given.device}; expected {target.dtype} "
+                    f"on {target.device}, as input 0 has it or the source says"
                 )
             target.copy_(given.reshape(target.shape))
         self._forward()

@@ -122,4 +122,5 @@ def _map(sizes: tuple[int, ...], order: tuple[int, ...]) -> NDArray[np.signedint
     moved = np.arange(math.prod(sizes), dtype=dtype).reshape(sizes).transpose(order)
     half = len(order) // 2
     leading = moved[(slice(None),) * half + (0,) * (len(order) - half)]
-    return np.add.outer(leading.ravel(), moved[(0,) * half].ravel()).ravel()
+    places: NDArray[np.signedinteger] = np.add.outer(leading.ravel(), moved[(0,) * half].ravel())
+    return places.ravel()

@@ -4,11 +4,13 @@ import hashlib
 import json
 import logging
 import math
+import operator
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from importlib.metadata import version
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import autoray
@@ -20,7 +22,7 @@ from contractions.errors import ContractionTooLarge, NetworkError, PlanError
 from contractions.files import UnreadableFile, cache_folder, read_checked, write_checked
 from contractions.folding import Folded, split
 from contractions.lowering import Lowered
-from contractions.machine import Machine
+from contractions.machine import ITEMSIZE, Machine
 from contractions.network import Network
 from contractions.program import Program, Scaled
 from contractions.report import StepCost, draw, step_costs, table
@@ -129,9 +131,15 @@ class Plan:
         """A program of this plan whose tensors a source fills; `contract` makes its own.
 
         Raises:
-            NetworkError: the source's stacks do not fit the network.
+            NetworkError: the source's stacks do not fit the network, or its dtype is none that the
+                engine contracts.
         """
-        self._check_stacks(source.stacks)
+        self._checked(source.stacks)
+        if source.dtype not in (None, *(getattr(torch, name) for name in ITEMSIZE)):
+            raise NetworkError(
+                f"the source's dtype is {source.dtype!r}; expected None or a torch dtype among "
+                f"{', '.join(ITEMSIZE)}"
+            )
         return Program(self.network, self._lowered, source)
 
     def resized(self, sizes: Mapping[Any, int]) -> "Plan":
@@ -188,6 +196,7 @@ class Plan:
         Raises:
             NetworkError: the arrays do not fit the network or the plan.
         """
+        stacks = None if stacks is None else self._checked(stacks)
         kind = self._check(arrays, stacks)
         program = self._program(stacks)
         if kind == "torch":
@@ -225,7 +234,6 @@ class Plan:
     def _check(self, arrays: Sequence[Any], stacks: Stacks | None) -> Literal["numpy", "torch"]:
         shapes = self.network.shapes
         if stacks is not None:
-            self._check_stacks(stacks)
             shapes = tuple((len(stack), *shapes[stack[0]]) for stack in stacks)
         if len(arrays) != len(shapes):
             raise NetworkError(
@@ -257,20 +265,28 @@ class Plan:
                 )
         return "torch" if kinds == {"torch"} else "numpy"
 
-    def _check_stacks(self, stacks: Stacks) -> None:
-        if stacks in self._programs:
-            return
+    def _checked(self, stacks: object) -> Stacks:
+        """Stacks as tuples, refused if they are no partition of the tensors by shape."""
+        if isinstance(stacks, tuple) and stacks in self._programs:
+            return stacks
         shapes = self.network.shapes
-        if sorted(tensor for stack in stacks for tensor in stack) != list(range(len(shapes))):
+        try:
+            listed = tuple([tuple(map(operator.index, stack)) for stack in stacks])  # type: ignore[attr-defined]
+        except TypeError:
+            raise NetworkError(
+                f"the stacks are {stacks!r:.60}; expected a sequence of tensor numbers for each"
+            ) from None
+        if sorted(tensor for stack in listed for tensor in stack) != list(range(len(shapes))):
             raise NetworkError(
                 f"the stacks are no partition of the network's {len(shapes)} tensors; name each "
                 "once"
             )
-        for number, stack in enumerate(stacks):
+        for number, stack in enumerate(listed):
             if len({shapes[tensor] for tensor in stack}) != 1:
                 raise NetworkError(
                     f"stack {number} holds tensors of several shapes, or none; expected one shape"
                 )
+        return listed
 
 
 def plan(
@@ -320,18 +336,21 @@ def plan(
         array(8.)
     """
     machine = this_machine() if machine is None else machine
-    memory = machine.memory if memory is None else memory
-    _check_options(
-        network,
-        orders,
-        memory=memory,
-        effort=0 if effort is None else effort,
-        seed=seed,
-        calls=expected_calls,
-        max_seconds=max_seconds,
-    )
+    if not isinstance(machine, Machine):
+        raise PlanError(
+            f"machine is {machine!r}; expected a Machine, as this_machine() and measure() give"
+        )
+    memory = _number("memory", machine.memory if memory is None else memory, least=1)
+    seed = _number("seed", seed, least=0)
+    expected_calls = _number("expected_calls", expected_calls, least=1)
+    if expected_calls > _MOST_CALLS:
+        raise PlanError(f"expected_calls is {expected_calls}; expected at most {_MOST_CALLS:.0e}")
     if effort is None:
         effort = math.ceil(_EFFORT * math.sqrt(max(expected_calls / _CALLS, 1)))
+    effort = _number("effort", effort, least=0)
+    if max_seconds is not None and not (isinstance(max_seconds, int | float) and max_seconds >= 0):
+        raise PlanError(f"max_seconds is {max_seconds!r}; expected 0 or more, or None")
+    orders = _permutations(orders, len(network.inputs))
     machine.itemsize(dtype)
     key = {
         "format": _FORMAT,
@@ -340,7 +359,7 @@ def plan(
         "dtype": dtype,
         "objective": ["roofline seconds", gradient],
         "memory": memory,
-        "search": [effort, seed, expected_calls, [list(order) for order in orders]],
+        "search": [effort, seed, expected_calls, orders],
         "machine": asdict(machine),
     }
     digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
@@ -391,35 +410,27 @@ class _Stored:
     cost: Cost
 
 
-def _check_options(
-    network: Network,
-    orders: Sequence[Sequence[int]],
-    *,
-    memory: int,
-    effort: int,
-    seed: int,
-    calls: int,
-    max_seconds: float | None,
-) -> None:
-    if memory < 1:
-        raise PlanError(f"memory is {memory} bytes; expected at least 1")
-    for name, value in (("seed", seed), ("effort", effort), ("expected_calls", calls)):
-        if not isinstance(value, int):
-            raise PlanError(f"{name} is {value!r}; expected an integer")
-    if seed < 0:
-        raise PlanError(f"seed is {seed}; expected 0 or more")
-    if effort < 0:
-        raise PlanError(f"effort is {effort} trials; expected 0 or more")
-    if max_seconds is not None and not max_seconds >= 0:
-        raise PlanError(f"max_seconds is {max_seconds}; expected 0 or more, or None")
-    if not 1 <= calls <= _MOST_CALLS:
-        raise PlanError(f"expected_calls is {calls}; expected 1 to {_MOST_CALLS:.0e}")
-    tensors = list(range(len(network.inputs)))
-    for position, order in enumerate(orders):
-        if sorted(order) != tensors:
+def _number(name: str, value: object, *, least: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise PlanError(f"{name} is {value!r}; expected an integer")
+    if value < least:
+        raise PlanError(f"{name} is {value}; expected {least} or more")
+    return int(value)
+
+
+def _permutations(orders: Iterable[Iterable[int]], count: int) -> list[list[int]]:
+    try:
+        listed = [list(map(operator.index, order)) for order in orders]
+    except TypeError:
+        raise PlanError(
+            f"orders is {orders!r:.60}; expected a sequence of permutations of the tensors"
+        ) from None
+    for position, order in enumerate(listed):
+        if sorted(order) != list(range(count)):
             raise PlanError(
-                f"order {position} is not a permutation of the network's {len(tensors)} tensors"
+                f"order {position} is not a permutation of the network's {count} tensors"
             )
+    return listed
 
 
 def _search(

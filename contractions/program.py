@@ -89,6 +89,9 @@ class Program:
         return Scaled(mantissa.reshape(flat.shape), log_scale + logarithm.reshape(flat.shape))
 
     def _run(self, inputs: Sequence[Tensor], *, scaled: bool) -> tuple[Tensor, Tensor]:
+        if not inputs or not all(isinstance(given, Tensor) for given in inputs):
+            kinds = ", ".join(type(given).__name__ for given in inputs) or "none"
+            raise NetworkError(f"a program takes torch tensors as its inputs, got {kinds}")
         if not self._bound:
             inputs = self._given.arrays(inputs)
             self._check(inputs)
@@ -117,6 +120,13 @@ class Program:
         stacks = self._given.stacks
         if len(arrays) != len(stacks):
             raise NetworkError(f"the source gave {len(arrays)} arrays for {len(stacks)} stacks")
+        expected = self._given.dtype or arrays[0].dtype
+        for array in arrays:
+            if array.dtype != expected or array.device != arrays[0].device:
+                raise NetworkError(
+                    f"the source gave {array.dtype} on {array.device}; expected {expected} on "
+                    f"{arrays[0].device} for all of its arrays"
+                )
         for number, (stack, array) in enumerate(zip(stacks, arrays, strict=True)):
             shape = (len(stack), *(self._sizes[index] for index in self._inputs[stack[0]]))
             if _long_axes(array.shape) != _long_axes(shape):

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from contractions.calls import Call
+from contractions.errors import NetworkError
 
 Stacks = tuple[tuple[int, ...], ...]
 """For each array the tensors of the network, by number, that it holds along its first axis."""
@@ -24,12 +25,15 @@ class Filling:
         inputs: memory that is written before a run: a tensor for each input of the run, of as many
             entries.
         gradients: memory that holds the cotangents of the inputs after a reverse pass, of the
-            inputs' shapes; those of inputs that are not wanted are not read. Empty without one.
+            inputs' shapes; those of inputs that are not wanted are not read, nor any without one.
         forward: calls that fill the stacks from `inputs`.
         needed: from a flag for each input, whether its cotangent is wanted, a flag for each stack:
             whether that of the stack is needed for it.
         reverse: from the same flags the calls that pull the stacks' cotangents back to `gradients`.
         nbytes: of the memory held beside the stacks so far.
+
+    Raises:
+        NetworkError: what must be a function is none.
     """
 
     inputs: Sequence[Tensor]
@@ -38,6 +42,14 @@ class Filling:
     needed: Callable[[Sequence[bool]], Sequence[bool]]
     reverse: Callable[[Sequence[bool]], Sequence[Call]]
     nbytes: Callable[[], int]
+
+    def __post_init__(self) -> None:
+        """Refuse what a program could only trip over later."""
+        for name in ("needed", "reverse", "nbytes"):
+            if not callable(getattr(self, name)):
+                raise NetworkError(
+                    f"{name} of a source's filling is {getattr(self, name)!r}; expected a function"
+                )
 
 
 class Source(Protocol):

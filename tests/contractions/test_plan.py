@@ -200,8 +200,16 @@ def test_a_good_order_of_the_caller_is_used():
     ("options", "message"),
     [
         ({"dtype": "float16"}, "dtype is 'float16'; expected one of float32, float64"),
-        ({"memory": 0}, "memory is 0 bytes"),
-        ({"memory": -5}, "memory is -5 bytes"),
+        ({"memory": 0}, "memory is 0; expected 1 or more"),
+        ({"memory": -5}, "memory is -5; expected 1 or more"),
+        ({"memory": 1.5}, "memory is 1.5; expected an integer"),
+        ({"memory": True}, "memory is True; expected an integer"),
+        ({"machine": "cpu"}, "machine is 'cpu'; expected a Machine"),
+        ({"seed": "0"}, "seed is '0'; expected an integer"),
+        ({"max_seconds": "1"}, "max_seconds is '1'; expected 0 or more"),
+        ({"max_seconds": float("nan")}, "max_seconds is nan; expected 0 or more"),
+        ({"orders": 3}, "orders is 3; expected a sequence of permutations"),
+        ({"orders": [0, 1, 2]}, r"orders is \[0, 1, 2\]; expected a sequence of permutations"),
         ({"effort": -1}, "effort is -1"),
         ({"expected_calls": 0}, "expected_calls is 0"),
         ({"orders": [[0, 1]]}, "order 0 is not a permutation of the network's 3 tensors"),
@@ -209,10 +217,20 @@ def test_a_good_order_of_the_caller_is_used():
         ({"orders": [[1, 2, 3]]}, "order 0 is not a permutation"),
     ],
 )
-def test_an_option_out_of_range_is_refused(options, message):
+def test_an_option_that_cannot_be_met_is_refused(options, message):
     network = Network.from_einsum("ab,bc,ca->", [(2, 2)] * 3)
     with pytest.raises(PlanError, match=message):
         plan(network, cache=False, **options)
+
+
+def test_options_may_be_numpy_integers(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    network = Network.from_einsum("ab,bc,ca->", [(2, 2)] * 3)
+    plain = plan(network, seed=1, effort=2, orders=[[2, 0, 1]], machine=MACHINE)
+    order = np.array([2, 0, 1])
+    again = plan(network, seed=np.int64(1), effort=np.int32(2), orders=[order], machine=MACHINE)
+    assert plain.path == again.path
+    assert again.search_seconds == 0  # found in the cache
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """Programs whose tensors a source fills from inputs of its own."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import pytest
@@ -107,11 +107,27 @@ def test_forward_mode_takes_the_plain_route(made, squares):
         (((0, 1), (1, 2)), "no partition"),
         (((0,), (1,), (2,), (3,)), "no partition"),
         (((0,), (1,), (2,), ()), "stack 3 holds tensors of several shapes, or none"),
+        (3, "stacks are 3; expected a sequence of tensor numbers for each"),
+        ((0, 1, 2), r"stacks are \(0, 1, 2\); expected a sequence of tensor numbers"),
+        (((0, 2.5), (1,)), "expected a sequence of tensor numbers"),
     ],
 )
 def test_a_source_that_does_not_fit_the_network_is_refused(made, stacks, message):
     with pytest.raises(NetworkError, match=message):
         made.program(Squares(stacks=stacks))
+    with pytest.raises(NetworkError, match=message):
+        made.contract([torch.ones(3, 3)], stacks=stacks)
+
+
+def test_stacks_may_be_lists(made):
+    arrays = [torch.ones(2, 3, 3, dtype=torch.float64), torch.ones(1, 3, 3, dtype=torch.float64)]
+    assert made.contract(arrays, stacks=[[0, 2], [1]]).sum() == 81
+
+
+@pytest.mark.parametrize("dtype", ["float64", torch.int64])
+def test_a_source_of_no_dtype_of_the_engine_is_refused(made, dtype):
+    with pytest.raises(NetworkError, match=r"the source's dtype is .*; expected None or a torch"):
+        made.program(Squares(dtype=dtype))
 
 
 def test_inputs_of_another_size_are_refused(made):
@@ -135,3 +151,65 @@ class Turned(Squares):
 def test_arrays_of_another_shape_are_not_read_as_they_lie(made):
     with pytest.raises(NetworkError, match=r"array 0 of shape \(3, 3, 2\); expected \(2, 3, 3\)"):
         made.program(Turned()).run([torch.ones(2, 3, 3), torch.ones(1, 3, 3)])
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        ([], "takes torch tensors as its inputs, got none"),
+        ([[1.0], torch.ones(1, 3, 3)], "takes torch tensors as its inputs, got list, Tensor"),
+        ([torch.ones(2, 3, 3)], "got 1 inputs; the source takes 2"),
+        ([torch.ones(2, 3, 3)] * 3, "got 3 inputs; the source takes 2"),
+        (
+            [torch.ones(2, 3, 3), torch.ones(1, 3, 3, dtype=torch.float64)],
+            "input 1 is torch.float64 on cpu; expected torch.float32 on cpu",
+        ),
+        ([torch.ones(2, 3, 3), torch.ones(1, 3, 3, device="meta")], "input 1 is .* on meta"),
+    ],
+)
+def test_inputs_of_the_wrong_number_or_kind_are_refused(made, inputs, message):
+    program = made.program(Squares())
+    with pytest.raises(NetworkError, match=message):
+        program.run(inputs)
+    assert program.run([torch.ones(2, 3, 3), torch.ones(1, 3, 3)]).sum() == 81
+
+
+@dataclass(frozen=True)
+class Mixed(Squares):
+    """Its arrays have two dtypes."""
+
+    bindable: bool = False
+
+    def arrays(self, inputs: Sequence[Tensor]) -> Sequence[Tensor]:
+        return [inputs[0].double(), inputs[1]]
+
+
+@pytest.mark.parametrize("dtype", [None, torch.float32])
+def test_arrays_of_a_source_have_one_dtype(made, dtype):
+    with pytest.raises(NetworkError, match=r"the source gave torch.float.. on cpu; expected"):
+        made.program(Mixed(dtype=dtype)).run([torch.ones(2, 3, 3), torch.ones(1, 3, 3)])
+
+
+@dataclass(frozen=True)
+class Changed(Squares):
+    """Its filling differs in something from a good one."""
+
+    change: tuple[tuple[str, object], ...] = ()
+
+    def bind(self, stacks: Sequence[Tensor], cotangents: Sequence[Tensor]) -> Filling:
+        return replace(super().bind(stacks, cotangents), **dict(self.change))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"nbytes": 72}, "nbytes of a source's filling is 72; expected a function"),
+        ({"needed": None}, "needed of a source's filling is None"),
+        ({"gradients": [torch.ones(1)]}, "the source has gradients for 1 of its 2 inputs"),
+    ],
+)
+def test_a_filling_that_is_not_well_formed_is_refused_and_harms_no_other(made, change, message):
+    inputs = [torch.ones(2, 3, 3, requires_grad=True), torch.ones(1, 3, 3)]
+    with pytest.raises(NetworkError, match=message):
+        made.program(Changed(change=tuple(change.items()))).run(inputs)
+    assert made.program(Squares()).run(inputs).sum() == 81
