@@ -1,6 +1,7 @@
 """Tensor-network simulation of distributed quantum machine learning."""
 
 import importlib
+from importlib.metadata import version
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,7 @@ __all__ = [
     "X",
     "Y",
     "Z",
+    "__version__",
     "ansatz",
     "expressivity",
     "load",
@@ -46,6 +48,8 @@ __all__ = [
     "save",
     "spectrum",
 ]
+
+__version__ = version("tnqml")
 
 
 def __getattr__(name: str) -> ModuleType:

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Integral
 from typing import Literal
 
 import numpy as np
@@ -62,13 +63,14 @@ class Circuit:
         amplitudes: int = 0,
         split: Split = "layers",
     ) -> None:
-        if isinstance(qubits, bool) or not isinstance(qubits, int) or qubits < 1:
-            raise CircuitError(
-                f"a circuit has {qubits!r} qubits; expected an integer of at least 1"
-            )
+        for count, what, least in ((qubits, "qubits", 1), (amplitudes, "amplitudes", 0)):
+            if isinstance(count, bool) or not isinstance(count, Integral) or count < least:
+                raise CircuitError(
+                    f"a circuit has {count!r} {what}; expected an integer of at least {least}"
+                )
         if split not in {"layers", "qubits"}:
             raise CircuitError(f"split is {split!r}; expected 'layers' or 'qubits'")
-        if amplitudes < 0 or math.log2(max(amplitudes, 1)) > qubits:
+        if math.log2(max(amplitudes, 1)) > qubits:
             raise CircuitError(
                 f"{amplitudes} amplitudes do not fit {qubits} qubits; expected 0 to 2^{qubits}"
             )
@@ -81,9 +83,9 @@ class Circuit:
                 f"gate {position} ({gate.kind}) acts on qubit {max(gate.qubits)}; the circuit has "
                 f"qubits 0 to {qubits - 1}"
             )
-        object.__setattr__(self, "qubits", qubits)
+        object.__setattr__(self, "qubits", int(qubits))
         object.__setattr__(self, "gates", sequence)
-        object.__setattr__(self, "amplitudes", amplitudes)
+        object.__setattr__(self, "amplitudes", int(amplitudes))
         object.__setattr__(self, "split", split)
 
     @cached_property

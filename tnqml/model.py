@@ -1,14 +1,14 @@
 """`DistributedModel`: expectations of a distributed circuit as a torch module."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from contractions import ContractionTooLarge, Cost, Scaled
 from tnqml import amplitudes, drawing, sampling
+from tnqml.checks import check_count
 from tnqml.circuit import Circuit, Message
 from tnqml.cone import Wires, light_cone
 from tnqml.errors import InputError, RouteError
@@ -27,7 +27,7 @@ from tnqml.routes import (
 )
 
 _STATE_AT_ONCE = 2e-3
-_MOST_CALLS = 10**15
+_MOST_CALLS, _MOST_SEED = 10**15, 2**63 - 1
 _ROUTES = ("auto", "pauli", "state")
 _DTYPES = (torch.float32, torch.float64)
 
@@ -121,29 +121,22 @@ class DistributedModel(nn.Module):
         super().__init__()
         if not isinstance(circuit, Circuit):
             raise InputError(f"the circuit is a {type(circuit).__name__}; expected a tnqml.Circuit")
+        if not isinstance(observables, Observable | Iterable):
+            kind = type(observables).__name__
+            raise InputError(f"the observables are a {kind}; expected an Observable or several")
         listed = [observables] if isinstance(observables, Observable) else list(observables)
         if not listed:
             raise InputError("a model needs at least one observable, got an empty sequence")
         for observable in listed:
             circuit.check(observable)
         if dtype not in _DTYPES:
-            raise InputError(f"dtype is {dtype}; expected torch.float32 or torch.float64")
+            raise InputError(f"dtype is {dtype!r}; expected torch.float32 or torch.float64")
         if route not in _ROUTES:
             raise RouteError(f"unknown route {route!r}; the routes are {', '.join(_ROUTES)}")
-        if memory is not None and (not isinstance(memory, int) or memory < 1):
-            raise InputError(f"memory is {memory!r} bytes; expected an integer above 0, or None")
-        if (
-            isinstance(expected_calls, bool)
-            or not isinstance(expected_calls, int | np.integer)
-            or not 1 <= expected_calls <= _MOST_CALLS
-        ):
-            raise InputError(
-                f"expected_calls is {expected_calls!r:.40}; expected an integer from 1 to 10^15"
-            )
         self.circuit = circuit
         self.observables = tuple(listed)
-        self.memory = memory
-        self.expected_calls = int(expected_calls)
+        self.memory = None if memory is None else check_count(memory, "memory")
+        self.expected_calls = check_count(expected_calls, "expected_calls", most=_MOST_CALLS)
         self.single_output = isinstance(observables, Observable)
         self._outputs = Outputs(listed)
         self._channels = tuple(
@@ -158,7 +151,9 @@ class DistributedModel(nn.Module):
         self._choices: dict[tuple[int, Task], RouteCost] = {}
         if route == "pauli":
             self.route("pauli")
-        generator = torch.Generator().manual_seed(seed)
+        generator = torch.Generator().manual_seed(
+            check_count(seed, "seed", least=0, most=_MOST_SEED)
+        )
         self.theta = nn.Parameter(
             initial_parameters(circuit, init, dtype=dtype, generator=generator)
         )
@@ -183,10 +178,7 @@ class DistributedModel(nn.Module):
         Raises:
             ContractionTooLarge: no route fits the memory cap.
         """
-        if isinstance(batch, bool) or not isinstance(batch, int | np.integer) or batch < 1:
-            raise InputError(f"batch is {batch!r}; expected an integer of at least 1")
-        batch = int(batch)
-        return self._choose(batch, self._task(gradient=gradient))
+        return self._choose(check_count(batch, "batch"), self._task(gradient=gradient))
 
     def _choose(self, batch: int, task: Task) -> RouteCost:
         bucket = 1 << (batch - 1).bit_length()
@@ -386,10 +378,10 @@ class DistributedModel(nn.Module):
 
         Up to 12 qubits of a model of any width; more where a state vector fits.
         """
-        for name, value in (("shots", shots), ("seed", seed)):
-            if isinstance(value, bool) or not isinstance(value, int):
-                raise InputError(f"{name} is {value!r}; expected an integer")
-        generator = torch.Generator().manual_seed(seed)
+        shots = check_count(shots, "shots")
+        generator = torch.Generator().manual_seed(
+            check_count(seed, "seed", least=0, most=_MOST_SEED)
+        )
         with torch.no_grad():
             distribution = self.probabilities(x, qubits=qubits)
         return sampling.draw(distribution, shots=shots, generator=generator)

@@ -1,6 +1,7 @@
 """Probabilities of bit strings, and bit strings drawn from them."""
 
 from collections.abc import Sequence
+from numbers import Integral
 
 import torch
 from torch import Tensor
@@ -36,9 +37,10 @@ def probabilities(
             state vector.
         ContractionTooLarge: neither the state nor the light cone fits the memory cap.
     """
-    listed = [qubits] if isinstance(qubits, int) else list(qubits)
-    if not all(isinstance(qubit, int) for qubit in listed):
+    listed = [qubits] if isinstance(qubits, Integral) else list(qubits)
+    if not all(isinstance(qubit, Integral) for qubit in listed):
         raise InputError(f"qubits are {tuple(listed)}; expected integers")
+    listed = [int(qubit) for qubit in listed]
     if not listed or len(set(listed)) != len(listed):
         raise InputError(f"qubits are {tuple(listed)}; expected at least one, each once")
     if min(listed) < 0 or max(listed) >= circuit.qubits:

@@ -15,6 +15,8 @@ from tnqml.gates import Gate
 
 Integers = NDArray[np.int64]
 
+_SOURCES = ("feature", "parameter", "angle")
+
 
 class Prototypes:
     """What the gates of a sequence are copies of: one for each form, party and source of angles.
@@ -98,6 +100,8 @@ class GateSequence(Sequence[Gate]):
         """
         if isinstance(gates, GateSequence):
             return gates
+        if not isinstance(gates, Iterable):
+            raise CircuitError(f"gates are a {type(gates).__name__}; expected several Gates")
         listed = list(gates)
         if set(map(type, listed)) - {Gate}:
             position = next(k for k, gate in enumerate(listed) if type(gate) is not Gate)
@@ -137,6 +141,8 @@ class GateSequence(Sequence[Gate]):
         Raises:
             CircuitError: the copies are not well formed.
         """
+        if not isinstance(gate, Gate):
+            raise CircuitError(f"what is repeated is a {type(gate).__name__}; expected a Gate")
         places = _integers(gate, qubits, "qubits").reshape(-1, gate.form.arity)
         count = len(places)
         ordered = np.sort(places, axis=1)
@@ -164,9 +170,9 @@ class GateSequence(Sequence[Gate]):
         return cls(Prototypes(owned), which, places.reshape(-1), read, values, [None] * count)
 
     @classmethod
-    def joined(cls, parts: Iterable["GateSequence"]) -> "GateSequence":
-        """All of several sequences, one after another."""
-        listed = list(parts) or [cls.of([])]
+    def joined(cls, parts: Iterable[Iterable[Gate]]) -> "GateSequence":
+        """All gates of several sequences, one after another."""
+        listed = [cls.of(part) for part in parts] or [cls.of([])]
         prototypes = {_key(gate): gate for part in listed for gate in part.prototypes.gates}
         known = {key: place for place, key in enumerate(prototypes)}
         which = [_numbered(map(_key, part.prototypes.gates), known)[part.which] for part in listed]
@@ -216,7 +222,13 @@ class GateSequence(Sequence[Gate]):
         return np.where(chosen < 0, chosen + count, chosen)
 
     def reads(self, source: Literal["feature", "parameter", "angle"]) -> NDArray[np.bool_]:
-        """(gates,): whether each takes its angle or strength from there ("angle": a number)."""
+        """(gates,): whether each takes its angle or strength from there ("angle": a number).
+
+        Raises:
+            CircuitError: gates have no such source.
+        """
+        if source not in _SOURCES:
+            raise CircuitError(f"source is {source!r}; expected one of {', '.join(_SOURCES)}")
         return np.asarray(self.prototypes.sources == source)[self.which]
 
     @property
@@ -279,11 +291,11 @@ class GateSequence(Sequence[Gate]):
 
     def __add__(self, other: Sequence[Gate]) -> "GateSequence":
         """These gates, then others."""
-        return GateSequence.joined([self, GateSequence.of(other)])
+        return GateSequence.joined([self, other])
 
     def __radd__(self, other: Sequence[Gate]) -> "GateSequence":
         """Others, then these gates."""
-        return GateSequence.joined([GateSequence.of(other), self])
+        return GateSequence.joined([other, self])
 
     def __eq__(self, other: object) -> bool:
         """Whether the other, such a sequence or a tuple, holds equal gates."""

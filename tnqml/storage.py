@@ -67,6 +67,9 @@ def save(model: DistributedModel, folder: str | Path) -> None:
         ...     load(folder).circuit == model.circuit
         True
     """
+    if not isinstance(model, DistributedModel):
+        raise StorageError(f"got a {type(model).__name__} to save; expected a DistributedModel")
+    target = _path(folder)
     theta = model.theta.detach().cpu().numpy()
     if not np.isfinite(theta).all():
         place = int(np.flatnonzero(~np.isfinite(theta))[0])
@@ -92,12 +95,18 @@ def save(model: DistributedModel, folder: str | Path) -> None:
             "gates": [_gate_record(gate, names) for gate in model.circuit.gates],
         },
     }
-    target, text = Path(folder), json.dumps(document, allow_nan=False).encode()
+    text = json.dumps(document, allow_nan=False).encode()
     try:
         target.mkdir(parents=True, exist_ok=True)
         _replace({target / _ARRAYS: content, target / _MODEL: text})
     except (OSError, ValueError) as error:
         raise StorageError(f"cannot save a model in {target}: {error}") from error
+
+
+def _path(folder: object) -> Path:
+    if not isinstance(folder, str | os.PathLike):
+        raise StorageError(f"the folder is {folder!r:.40}; expected a path")
+    return Path(folder)
 
 
 def load(folder: str | Path) -> DistributedModel:
@@ -109,7 +118,7 @@ def load(folder: str | Path) -> DistributedModel:
         StorageError: a file is missing or unreadable, is not of this format or version, was cut
             short or changed, or describes a model that is not well formed.
     """
-    source = Path(folder)
+    source = _path(folder)
     document = _document(_content(source / _MODEL), source / _MODEL)
     content = _content(source / _ARRAYS)
     found = hashlib.sha256(content).hexdigest()

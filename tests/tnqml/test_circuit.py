@@ -154,6 +154,8 @@ def test_a_cone_never_needs_more_than_the_circuit():
         ((2, [Gate("h", 2)]), {}, r"gate 0 \(h\) acts on qubit 2; the circuit has qubits 0 to 1"),
         ((2, [Gate("h", 0), Gate("cz", (7, 0))]), {}, r"gate 1 \(cz\) acts on qubit 7"),
         ((2, ["h"]), {}, "gate 0 is a str; expected a Gate"),
+        ((2, []), {"amplitudes": -1}, "-1 amplitudes; expected an integer of at least 0"),
+        ((2, []), {"amplitudes": "3"}, "'3' amplitudes; expected an integer of at least 0"),
         ((2, []), {"amplitudes": 5}, r"5 amplitudes do not fit 2 qubits; expected 0 to 2\^2"),
         ((2, []), {"amplitudes": -1}, "-1 amplitudes"),
         ((2, []), {"split": "time"}, "split is 'time'; expected 'layers' or 'qubits'"),

@@ -136,6 +136,10 @@ def test_bad_observables_are_refused(observables, error, message, route):
         ({"expected_calls": True}, TnqmlError, "expected_calls is True"),
         ({"expected_calls": 1e4}, TnqmlError, "expected_calls is 10000.0"),
         ({"memory": -1}, TnqmlError, "memory"),
+        ({"memory": True}, InputError, "memory is True; expected an integer of at least 1"),
+        ({"seed": 1.5}, InputError, "seed is 1.5; expected an integer from 0"),
+        ({"seed": -1}, InputError, "seed is -1"),
+        ({"dtype": "float32"}, InputError, "dtype is 'float32'; expected torch.float32"),
     ],
 )
 def test_bad_options_are_refused(options, error, message):
@@ -204,3 +208,18 @@ def test_wrong_kinds_of_arguments_are_named(call, message):
     assert model.cost(batch=np.int64(3)) == model.cost(batch=3)
     with pytest.raises(InputError, match=message):
         call(model)
+
+
+@pytest.mark.parametrize("observables", [3, None])
+def test_what_is_no_observable_is_refused(observables):
+    with pytest.raises(InputError, match=r"the observables are a .*; expected an Observable"):
+        DistributedModel(CIRCUIT, observables)
+
+
+def test_numpy_integers_are_integers():
+    model = DistributedModel(CIRCUIT, Z(0), seed=np.int64(1), memory=np.int64(1 << 30))
+    plain = DistributedModel(CIRCUIT, Z(0), seed=1)
+    assert torch.equal(model.theta, plain.theta)
+    x = torch.zeros(1, CIRCUIT.features)
+    drawn = model.sample(x, shots=np.int32(4), seed=np.int64(2), qubits=np.arange(2))
+    assert torch.equal(drawn, plain.sample(x, shots=4, seed=2, qubits=[0, 1]))

@@ -192,3 +192,19 @@ def test_negative_positions_count_from_the_end():
 def test_positions_that_do_not_exist_are_refused(positions):
     with pytest.raises(IndexError, match="position"):
         GateSequence.of(GATES).select(positions)
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: GateSequence.of(3), "gates are a int; expected several Gates"),
+        (lambda: GateSequence.joined([[Gate("h", 0)], 3]), "gates are a int"),
+        (lambda: GateSequence.of(GATES) + 3, "gates are a int"),
+        (lambda: GateSequence.repeated("h", [[0]]), "what is repeated is a str; expected a Gate"),
+        (lambda: GateSequence.of(GATES).reads("strength"), "source is 'strength'; expected one"),
+        (lambda: Circuit(1, None), "gates are a NoneType; expected several Gates"),
+    ],
+)
+def test_what_is_no_gate_or_source_is_refused(build, message):
+    with pytest.raises(CircuitError, match=message):
+        build()

@@ -271,6 +271,17 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path):
             load(folder)
 
 
+def test_what_is_no_model_or_path_is_refused(tmp_path):
+    model = DistributedModel(Circuit(1, [Gate("h", 0)]), Z(0))
+    with pytest.raises(StorageError, match="got a Circuit to save; expected a DistributedModel"):
+        save(model.circuit, tmp_path)
+    for folder in (None, 5):
+        with pytest.raises(StorageError, match=f"the folder is {folder}; expected a path"):
+            save(model, folder)
+        with pytest.raises(StorageError, match=f"the folder is {folder}; expected a path"):
+            load(folder)
+
+
 def test_parameters_that_are_not_finite_are_not_saved(tmp_path):
     model = DistributedModel(ansatz.brickwork(2, layers=1), Z(0))
     with torch.no_grad():

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
+from tnqml.checks import check_count
 from tnqml.circuit import Circuit
 from tnqml.errors import InputError
 from tnqml.initial import initial_parameters
@@ -41,12 +42,6 @@ def uniform(features: int, *, high: float = TURN) -> Sampler:
         return high * torch.rand(count, features, dtype=torch.float64, generator=generator)
 
     return draw
-
-
-def check_count(value: int, name: str, *, least: int = 1) -> None:
-    """Refuse anything but an integer of at least `least`."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise InputError(f"{name} is {value!r}; expected an integer of at least {least}")
 
 
 def check_inputs(inputs: Inputs) -> None:

@@ -7,8 +7,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from tnqml.checks import check_count
 from tnqml.errors import InputError
-from tnqml.expressivity.draws import Inputs, check_count
+from tnqml.expressivity.draws import Inputs
 from tnqml.expressivity.estimate import Estimate, resampled
 from tnqml.expressivity.fisher import FisherInformation
 from tnqml.expressivity.forecast import Forecast, resampling, started

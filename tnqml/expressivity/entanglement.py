@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from tnqml.checks import check_count
 from tnqml.circuit import Circuit
 from tnqml.errors import InputError
 from tnqml.expressivity.draws import (
     Inputs,
-    check_count,
     check_inputs,
     check_model,
     lifted,

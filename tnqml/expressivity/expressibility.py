@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from tnqml.checks import check_count
 from tnqml.errors import InputError
 from tnqml.expressivity.draws import (
     Inputs,
-    check_count,
     check_inputs,
     check_model,
     random_inputs,

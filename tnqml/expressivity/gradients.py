@@ -9,10 +9,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from tnqml.checks import check_count
 from tnqml.errors import InputError
 from tnqml.expressivity.draws import (
     Inputs,
-    check_count,
     check_inputs,
     check_model,
     lifted,

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from tnqml.checks import check_count
 from tnqml.expressivity.draws import (
     Inputs,
     at,
-    check_count,
     check_inputs,
     check_model,
     in_double,

@@ -6,10 +6,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from tnqml.checks import check_count
 from tnqml.expressivity.draws import (
     Inputs,
     at,
-    check_count,
     check_inputs,
     check_model,
     point_count,

@@ -8,15 +8,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from tnqml.checks import check_count
 from tnqml.errors import InputError
-from tnqml.expressivity.draws import (
-    Inputs,
-    check_count,
-    check_inputs,
-    check_model,
-    in_double,
-    points,
-)
+from tnqml.expressivity.draws import Inputs, check_inputs, check_model, in_double, points
 from tnqml.expressivity.estimate import Estimate, check_confidence, mean
 from tnqml.expressivity.forecast import Forecast, regressions, started, values
 from tnqml.expressivity.mirror import Array, Mirror, distinct_draws, relative_error

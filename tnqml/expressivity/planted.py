@@ -10,8 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from tnqml.checks import check_count
 from tnqml.errors import InputError
-from tnqml.expressivity.draws import TURN, check_count
+from tnqml.expressivity.draws import TURN
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from tnqml.checks import check_count
 from tnqml.errors import InputError
 from tnqml.expressivity.draws import (
     Inputs,
     at,
-    check_count,
     check_inputs,
     check_model,
     in_double,

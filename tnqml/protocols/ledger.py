@@ -4,8 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-
+from tnqml.checks import check_count
 from tnqml.errors import InputError
 
 if TYPE_CHECKING:
@@ -201,16 +200,6 @@ class Ledger:
         if kind not in _KINDS:
             raise InputError(f"kind is {kind!r}; expected 'qubit' or 'bit'")
         return (entry for entry in self.entries if entry.kind == kind)
-
-
-def check_count(value: object, what: str, *, least: int = 1) -> None:
-    """Refuse what is not an integer of at least `least`.
-
-    Raises:
-        InputError: naming what arrived and what was expected.
-    """
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:
-        raise InputError(f"{what} is {value!r}; expected an integer of at least {least}")
 
 
 def _label(entry: Entry) -> str:

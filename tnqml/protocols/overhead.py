@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tnqml.checks import check_count
 from tnqml.circuit import Circuit
 from tnqml.errors import InputError
 from tnqml.gates import Gate
-from tnqml.protocols.ledger import check_count
 from tnqml.protocols.problems.instances import Real
 from tnqml.qasm import prepare
 

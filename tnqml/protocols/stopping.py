@@ -13,8 +13,8 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from tnqml.checks import check_count
 from tnqml.errors import InputError
-from tnqml.protocols.ledger import check_count
 
 _HALVINGS = 50
 _PLACES = 400  # outcomes looked at for the worst of them

@@ -6,8 +6,9 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
+from tnqml.checks import check_count
 from tnqml.errors import InputError
-from tnqml.protocols.ledger import Ledger, check_count
+from tnqml.protocols.ledger import Ledger
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tnqml.checks import check_count
 from tnqml.errors import InputError
 from tnqml.model import DistributedModel
 from tnqml.spectrum.drawing import draw
@@ -82,9 +83,7 @@ def sample(
         InputError: the output is 0 for every input, or see `power`.
         ContractionTooLarge: neither a table of all terms nor a sweep fits the model's memory cap.
     """
-    for name, value, least in (("draws", draws, 1), ("seed", seed, 0)):
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise InputError(f"{name} is {value!r}; expected an integer of at least {least}")
+    draws, seed = check_count(draws, "draws"), check_count(seed, "seed", least=0)
     found = single(model, observable, merging)
     generator = np.random.default_rng(seed)
     drawn, logs = draw(found.network, draws, generator=generator, memory=found.memory)

@@ -13,6 +13,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tnqml.checks import check_count
 from tnqml.errors import InputError
 from tnqml.model import DistributedModel
 from tnqml.protocols.execution.holders import Holder, holders
@@ -30,7 +31,7 @@ from tnqml.protocols.gradients.plans import (
     shift_plan,
 )
 from tnqml.protocols.gradients.shift import shift_role
-from tnqml.protocols.ledger import Ledger, check_count
+from tnqml.protocols.ledger import Ledger
 
 Method = Literal["shift", "blocks", "shadows"]
 METHODS: tuple[Method, ...] = ("shift", "blocks", "shadows")

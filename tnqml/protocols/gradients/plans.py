@@ -12,12 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tnqml.checks import check_count
 from tnqml.errors import InputError
 from tnqml.model import DistributedModel
 from tnqml.observables import String
 from tnqml.protocols.execution.holders import turns
 from tnqml.protocols.gradients.generators import Block, Term, commuting_blocks
-from tnqml.protocols.ledger import check_count
 
 Real = NDArray[np.float64]
 

@@ -8,12 +8,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from tnqml.checks import check_count
 from tnqml.errors import InputError
 from tnqml.model import DistributedModel
 from tnqml.protocols.gradients.estimate import METHODS, Method, gradient_trials
 from tnqml.protocols.gradients.plans import layout_of
 from tnqml.protocols.inference.infer import infer
-from tnqml.protocols.ledger import Entry, Ledger, check_count
+from tnqml.protocols.ledger import Entry, Ledger
 
 
 class EstimatedModel(nn.Module):

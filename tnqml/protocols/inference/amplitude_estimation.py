@@ -19,6 +19,7 @@ import torch
 from numpy.typing import ArrayLike
 
 from tnqml import statevector
+from tnqml.checks import check_count
 from tnqml.errors import InputError
 from tnqml.gates import Gate
 from tnqml.model import DistributedModel
@@ -29,7 +30,7 @@ from tnqml.protocols.execution.readout import measured, readout
 from tnqml.protocols.inference.estimation_schedule import Schedule, estimation_schedule
 from tnqml.protocols.inference.infer import chosen
 from tnqml.protocols.inference.likelihood import Counts, most_likely
-from tnqml.protocols.ledger import Ledger, check_count
+from tnqml.protocols.ledger import Ledger
 from tnqml.protocols.stopping import check_probability
 from tnqml.protocols.streams import stream
 

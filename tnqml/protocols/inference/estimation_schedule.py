@@ -13,8 +13,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from tnqml.checks import check_count
 from tnqml.errors import InputError
-from tnqml.protocols.ledger import check_count
 from tnqml.protocols.problems.instances import check_margin
 from tnqml.protocols.stopping import check_probability
 

@@ -8,6 +8,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from tnqml.checks import check_count
 from tnqml.circuit import Circuit
 from tnqml.errors import InputError
 from tnqml.model import DistributedModel
@@ -25,7 +26,7 @@ from tnqml.protocols.execution.readout import Readout, readout
 from tnqml.protocols.execution.relay import Collector, Relay, relay_roles
 from tnqml.protocols.inference.bounded import FixedBounded, StoppingBounded
 from tnqml.protocols.inference.wide import infer_by_engine
-from tnqml.protocols.ledger import Ledger, check_count
+from tnqml.protocols.ledger import Ledger
 from tnqml.protocols.stopping import (
     Fixed,
     Goal,

@@ -25,10 +25,11 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from tnqml import statevector
+from tnqml.checks import check_count
 from tnqml.circuit import Circuit
 from tnqml.errors import InputError
 from tnqml.model import DistributedModel
-from tnqml.protocols.ledger import Ledger, check_count
+from tnqml.protocols.ledger import Ledger
 from tnqml.protocols.problems.coefficients import coefficients_message
 from tnqml.protocols.problems.instances import TOLERANCE, Real
 from tnqml.protocols.problems.one_way import Message, one_way

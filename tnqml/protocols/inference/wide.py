@@ -11,11 +11,12 @@ import torch
 from torch import Tensor
 
 from tnqml import sampling
+from tnqml.checks import check_count
 from tnqml.circuit import Circuit, Message
 from tnqml.model import DistributedModel, LightCone
 from tnqml.observables import String
 from tnqml.protocols.execution.readout import Group, Readout, basis_gates
-from tnqml.protocols.ledger import Entry, Ledger, check_count
+from tnqml.protocols.ledger import Entry, Ledger
 from tnqml.protocols.stopping import Goal, Tally
 from tnqml.protocols.streams import stream
 

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from tnqml.checks import check_count
 from tnqml.errors import InputError
-from tnqml.protocols.ledger import check_count
 from tnqml.protocols.problems.one_shot import State, qubits_of
 from tnqml.protocols.streams import stream
 from tnqml.sampling import draw

@@ -5,8 +5,8 @@ The attacks that run: `attacks` on states, `prior_attacks` on data, `queries` on
 
 import math
 
+from tnqml.checks import check_count
 from tnqml.errors import InputError
-from tnqml.protocols.ledger import check_count
 
 _TERMS = 100_000  # of a sum of logarithms; beyond, both arguments are large and beta is accurate
 

@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 
 from tnqml import statevector
+from tnqml.checks import check_count
 from tnqml.circuit import Circuit
 from tnqml.errors import InputError
-from tnqml.protocols.ledger import Entry, Ledger, check_count
+from tnqml.protocols.ledger import Entry, Ledger
 from tnqml.protocols.privacy.attacks import Kets, each_local_ket, product_kets
 from tnqml.protocols.problems.instances import ALICE, BOB, Real
 

@@ -9,8 +9,8 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from tnqml.checks import check_count
 from tnqml.errors import InputError
-from tnqml.protocols.ledger import check_count
 from tnqml.protocols.problems.instances import Real, SubspaceInstance
 from tnqml.protocols.problems.one_way import one_way
 from tnqml.protocols.problems.sketches import dequantise, quantise

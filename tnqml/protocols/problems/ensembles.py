@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from tnqml.checks import check_count
 from tnqml.errors import InputError
-from tnqml.protocols.ledger import check_count
 from tnqml.protocols.problems.instances import Real, check_even
 from tnqml.protocols.problems.one_shot import half_encode, hybrid_state, measure, rotation_onto
 from tnqml.protocols.problems.random_forms import as_read, kept_forms, sketched_forms

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tnqml.protocols.ledger import Entry, Ledger, check_count
+from tnqml.checks import check_count
+from tnqml.protocols.ledger import Entry, Ledger
 from tnqml.protocols.problems.instances import ALICE, BOB, MatchingInstance
 from tnqml.protocols.problems.one_shot import State, measure, qubits_of
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tnqml.checks import check_count
 from tnqml.errors import InputError
 from tnqml.protocols.execution.holders import State
 from tnqml.protocols.inference.amplitude_estimation import Hands, Passage, estimate_hits, evolved
@@ -20,7 +21,6 @@ from tnqml.protocols.inference.estimation_schedule import (
     decision_schedules,
 )
 from tnqml.protocols.inference.likelihood import Counts, signs
-from tnqml.protocols.ledger import check_count
 from tnqml.protocols.problems.instances import (
     ALICE,
     BOB,

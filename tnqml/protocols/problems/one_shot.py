@@ -13,8 +13,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from tnqml.checks import check_count
 from tnqml.errors import InputError
-from tnqml.protocols.ledger import check_count
 from tnqml.protocols.problems.instances import LinearInstance, Real, SubspaceInstance
 from tnqml.protocols.problems.one_way import one_way
 from tnqml.protocols.problems.sketches import majority

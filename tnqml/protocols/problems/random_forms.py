@@ -21,8 +21,8 @@ in tests/tnqml/test_random_forms.py compare with the rows, the vectors and the p
 import numpy as np
 import torch
 
+from tnqml.checks import check_count
 from tnqml.errors import InputError
-from tnqml.protocols.ledger import check_count
 from tnqml.protocols.problems.instances import Real, check_even
 from tnqml.protocols.problems.sketches import dequantise, quantise
 
