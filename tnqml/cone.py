@@ -1,8 +1,10 @@
 """Light cones: the gates that an observable can feel, brought to a form that equal cones share."""
 
 import heapq
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +16,7 @@ from tnqml.sequence import GateSequence, Integers
 
 _Touch = tuple[int, str | None, int]
 
+_FEW, _AT_ONCE = 2, 1 << 20  # touches
 _PAULI_ROTATIONS = {"rx": "X", "ry": "Y", "rz": "Z", "rxx": "XX", "ryy": "YY", "rzz": "ZZ"}
 
 
@@ -27,17 +30,77 @@ class Wires:
 
     def __init__(self, circuit: Circuit) -> None:
         self.gates = circuit.gates
+        # a "touch" is a gate on one of its qubits, counted as in `GateSequence.qubits`
         wire = self.gates.qubits
-        gate = np.repeat(np.arange(len(self.gates)), self.gates.arities)
-        order = np.argsort(wire, kind="stable")
-        along, ordered = wire[order], gate[order]
-        is_first = np.diff(along, prepend=-1) > 0
-        self._before = np.empty_like(gate)  # in the order of `GateSequence.qubits`
-        self._before[order] = np.where(is_first, -1, np.roll(ordered, 1))
+        self._gate = np.repeat(np.arange(len(self.gates)), self.gates.arities)
+        self._along = np.argsort(wire, kind="stable")  # touches wire by wire, in time
+        self._rank = np.empty_like(self._along)
+        self._rank[self._along] = np.arange(len(wire))
+        self._ends = np.cumsum(np.bincount(wire, minlength=circuit.qubits))
+        ordered = self._gate[self._along]
+        is_first = np.diff(wire[self._along], prepend=-1) > 0
+        self._before = np.empty_like(self._gate)
+        self._before[self._along] = np.where(is_first, -1, np.roll(ordered, 1))
         last = np.full(circuit.qubits, -1)
-        last[along] = ordered  # the last of equal places is the one that stays
+        last[wire[self._along]] = ordered  # the last of equal places is the one that stays
         self.last: list[int] = last.tolist()
         self._touches: dict[int, tuple[_Touch, ...]] = {}
+
+    @cached_property
+    def _looks(self) -> tuple[Integers, NDArray[np.float64]]:
+        """For each gate its kind, and the number that it holds."""
+        fixed = np.where(self.gates.reads("angle"), self.gates.values, 0.0)
+        return self.gates.kinds, fixed
+
+    def copies(self, visited: Sequence[int], shifts: Integers) -> tuple[Integers, Integers]:
+        """Which moves of some gates along the wires find the same gates again, and where.
+
+        They do if all gates are of the same kinds and hold the same numbers, and have on each of
+        their wires as many gates behind them and, like them, some or none before.
+
+        Args:
+            visited: positions of the gates, at least one.
+            shifts: (moves,) how many qubits further.
+
+        Returns:
+            Those moves by number (copies,), and the positions found (copies, gates).
+        """
+        lengths = self.gates.arities[list(visited)]
+        firsts = np.cumsum(lengths) - lengths
+        which = np.repeat(np.arange(len(visited)), lengths)
+        local = np.arange(len(which)) - firsts[which]
+        touches = self.gates.starts[list(visited)][which] + local
+        found, moves = [], []
+        at_once = max(1, _AT_ONCE // len(touches))
+        for start in range(0, len(shifts), at_once):
+            rows = np.arange(start, min(start + at_once, len(shifts)))
+            few = slice(_FEW)  # where most of those that differ do so
+            rows = rows[self._moved(touches[few], local[few], shifts[rows])[1]]
+            gates, same = self._moved(touches, local, shifts[rows])
+            rows, gates = rows[same], gates[same]
+            agree = (gates == gates[:, firsts][:, which]).all(1)
+            moves.append(rows[agree])
+            found.append(gates[agree][:, firsts])
+        return np.concatenate(moves), np.concatenate(found)
+
+    def _moved(
+        self, touches: Integers, local: Integers, shifts: Integers
+    ) -> tuple[Integers, NDArray[np.bool_]]:
+        """The gates that stand where touches are moved to, and whether each move finds alike."""
+        qubit = self.gates.qubits[touches]
+        behind = self._ends[qubit] - self._rank[touches]
+        moved = qubit + shifts[:, None]
+        inside = (moved >= 0) & (moved < len(self.last))
+        moved = np.where(inside, moved, 0)
+        place = self._ends[moved] - behind
+        inside &= place >= np.where(moved > 0, self._ends[moved - 1], 0)
+        others = self._along[np.where(inside, place, 0)]
+        gates, mine = self._gate[others], self._gate[touches]
+        same = inside & (others - self.gates.starts[gates] == local)
+        same &= (self._before[others] < 0) == (self._before[touches] < 0)
+        for look in self._looks:
+            same &= look[gates] == look[mine]
+        return gates, same.all(1)
 
     def touches(self, position: int) -> tuple[_Touch, ...]:
         """For each qubit of a gate: which, along what, and the gate before it on its wire or -1."""
@@ -63,13 +126,22 @@ def light_cone(wires: Wires, letters: Mapping[int, str], *, marginal: bool = Fal
         letters: the Pauli of each qubit of the string.
         marginal: keep what any product of some of the letters can feel, not only all of them.
     """
+    return _walk(wires, letters, marginal=marginal)[1]
+
+
+def _walk(
+    wires: Wires, letters: Mapping[int, str], *, marginal: bool = False
+) -> tuple[list[int], list[int]]:
+    """The gates that are met on the way back, in that order, and those of them that are kept."""
     axis: dict[int, str | None] = dict(letters)
     string: Mapping[int, str] | None = None if marginal else letters
     queued = {wires.last[qubit] for qubit in letters} - {-1}
     heap = sorted(-position for position in queued)
+    visited: list[int] = []
     kept: list[int] = []
     while heap:
         position = -heapq.heappop(heap)
+        visited.append(position)
         touches = wires.touches(position)
         passes = all(
             qubit not in axis or (own is not None and axis[qubit] == own)
@@ -89,7 +161,7 @@ def light_cone(wires: Wires, letters: Mapping[int, str], *, marginal: bool = Fal
             if before >= 0 and before not in queued:
                 queued.add(before)
                 heapq.heappush(heap, -before)
-    return kept[::-1]
+    return visited, kept[::-1]
 
 
 def _commutes_as_word(gate: Gate, string: Mapping[int, str]) -> bool:
@@ -117,16 +189,14 @@ class Cone:
         slots: for each gate with a feature or parameter, which entry it reads.
         scales: and the factor on it.
         qubits: which qubit of the circuit each qubit of the cone is.
-        gates: the gates as they stand in the circuit, in the order of `key`.
-        order: where each of them stood among the gates that `canonical` was given.
+        positions: where each of its gates stands, in the order of `key`.
     """
 
     key: _Key
     slots: Integers
     scales: NDArray[np.float64]
     qubits: tuple[int, ...]
-    gates: GateSequence
-    order: Integers
+    positions: Integers
 
 
 _SYMMETRIC = {"cz", "swap", "iswap", "cp", "rxx", "ryy", "rzz"}
@@ -138,75 +208,28 @@ def _named(gate: Gate, names: Mapping[int, int]) -> tuple[int, ...]:
     return tuple(sorted(named)) if gate.kind in _SYMMETRIC else named
 
 
-@dataclass(frozen=True)
-class _Arrangement:
-    """How a cone was brought to its canonical form, apart from where it lies."""
-
-    key: _Key
-    order: Integers
-    met: tuple[int, ...]
-
-
-Known = dict[object, _Arrangement]
-"""Arrangements by what translated cones of one circuit have in common."""
-
-
-def canonical(
-    gates: Sequence[Gate], letters: Mapping[int, str], *, known: Known | None = None
-) -> Cone:
+def canonical(gates: Sequence[Gate], letters: Mapping[int, str]) -> Cone:
     """The cone with gates in an order, and qubits with names, that depend on structure alone.
 
     The walk starts at the string's qubits and goes back in time, taking the gates of each wire as
     soon as nothing later is in their way; qubits are counted as they are met.
 
     Args:
-        gates: in order.
+        gates: in order; `Cone.positions` are among them.
         letters: of the string.
-        known: arrangements of other cones, so that translated ones of the same circuit need no
-            walk; added to.
     """
-    start = min(letters, default=0)
     sequence = GateSequence.of(gates)
-    what: object = None
-    arrangement = None
-    if known is not None:
-        numbers = np.where(sequence.reads("angle"), sequence.values, 0.0)
-        what = (
-            sequence.prototypes,  # that the kinds are of
-            sequence.kinds.tobytes(),
-            (sequence.qubits - start).tobytes(),
-            numbers.tobytes(),
-            tuple([(qubit - start, letter) for qubit, letter in letters.items()]),
-        )
-        arrangement = known.get(what)
-    if arrangement is None:
-        arrangement = _arranged(sequence, letters, start)
-        if known is not None:
-            known[what] = arrangement
-    ordered = sequence.select(arrangement.order)
-    sourced = ordered.reads("parameter") | ordered.reads("feature")
-    return Cone(
-        key=arrangement.key,
-        slots=ordered.slots[sourced],
-        scales=ordered.values[sourced],
-        qubits=tuple([qubit + start for qubit in arrangement.met]),
-        gates=ordered,
-        order=arrangement.order,
-    )
-
-
-def _arranged(gates: Sequence[Gate], letters: Mapping[int, str], start: int) -> _Arrangement:
     wires: dict[int, list[int]] = {qubit: [] for qubit in letters}
-    for position, gate in enumerate(gates):
+    for position, gate in enumerate(sequence):
         for qubit in gate.qubits:
             wires.setdefault(qubit, []).append(position)
     names = {qubit: name for name, qubit in enumerate(letters)}
     met = list(letters)
     backwards: list[int] = []
-    while len(backwards) < len(gates):
+    while len(backwards) < len(sequence):
         for qubit in met:  # grows while it is walked
             while wires[qubit]:
-                gate = gates[wires[qubit][-1]]
+                gate = sequence[wires[qubit][-1]]
                 for other in gate.qubits:
                     if other not in names:
                         names[other] = len(met)
@@ -217,18 +240,79 @@ def _arranged(gates: Sequence[Gate], letters: Mapping[int, str], start: int) -> 
                 backwards.append(position)
                 for other in gate.qubits:
                     wires[other].pop()
-    order = tuple(reversed(backwards))
+    order = np.array(backwards[::-1], dtype=np.int64)
+    ordered = sequence.select(order)
     parts = tuple(
         (
-            gates[position].form,
-            _named(gates[position], names),
-            gates[position].source,
-            gates[position].value if gates[position].source == "angle" else 0.0,
+            gate.form,
+            _named(gate, names),
+            gate.source,
+            gate.value if gate.source == "angle" else 0.0,
         )
-        for position in order
+        for gate in ordered
     )
-    return _Arrangement(
+    sourced = _is_sourced(ordered)
+    return Cone(
         key=(parts, tuple(letters.values())),
-        order=np.array(order, dtype=np.int64),
-        met=tuple(qubit - start for qubit in met),
+        slots=ordered.slots[sourced],
+        scales=ordered.values[sourced],
+        qubits=tuple(met),
+        positions=order,
     )
+
+
+def light_cones(circuit: Circuit, strings: Sequence[Mapping[int, str]]) -> list[dict[int, Cone]]:
+    """The light cones of Pauli strings: for each structure, those of its strings by number.
+
+    One of translated copies is walked and brought to its canonical form; the others are found all
+    at once by moving its gates along the wires.
+
+    Args:
+        circuit: their gates are of.
+        strings: for each the Pauli of each of its qubits, ascending, at least one.
+    """
+    wires = Wires(circuit)
+    alike: dict[object, list[int]] = defaultdict(list)
+    for number, letters in enumerate(strings):
+        first = min(letters)
+        alike[tuple([(qubit - first, letter) for qubit, letter in letters.items()])].append(number)
+    found: dict[_Key, dict[int, Cone]] = defaultdict(dict)
+    for same in alike.values():
+        waiting = np.array(same)
+        while len(waiting):
+            letters = strings[waiting[0]]
+            starts = np.array([min(strings[number]) for number in waiting])
+            visited, kept = _walk(wires, letters)
+            cone = canonical(wires.gates.select(kept), letters)
+            moves, places = np.zeros(1, np.int64), np.array([visited], dtype=np.int64)
+            if all(wires.last[qubit] >= 0 for qubit in letters):
+                moves, places = wires.copies(visited, starts - starts[0])
+            column = {position: place for place, position in enumerate(visited)}
+            positions = places[:, [column[kept[place]] for place in cone.positions]]
+            shifts = (starts - starts[0])[moves]
+            copies = _copied(cone, wires.gates, shifts, positions)
+            found[cone.key] |= dict(zip(waiting[moves].tolist(), copies, strict=True))
+            waiting = np.delete(waiting, moves)
+    ordered = [dict(sorted(cones.items())) for cones in found.values()]
+    return sorted(ordered, key=lambda cones: next(iter(cones)))
+
+
+def _copied(
+    cone: Cone,
+    gates: GateSequence,
+    shifts: Integers,  # (copies,)
+    positions: Integers,  # (copies, gates of the cone)
+) -> list[Cone]:
+    """The same cone so many qubits further, of gates at other positions."""
+    sourced = positions[:, _is_sourced(gates.select(positions[0]))]
+    slots, scales = gates.slots[sourced], gates.values[sourced]
+    qubits = (np.array(cone.qubits) + shifts[:, None]).tolist()
+    return [
+        Cone(cone.key, slots[k], scales[k], tuple(qubits[k]), positions[k])
+        for k in range(len(shifts))
+    ]
+
+
+def _is_sourced(gates: GateSequence) -> NDArray[np.bool_]:
+    """(gates,): whether each reads a feature or a parameter."""
+    return gates.reads("parameter") | gates.reads("feature")

@@ -1,7 +1,6 @@
 """Routes: two ways to the same expectations, and the choice between them by predicted cost."""
 
 import math
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -13,7 +12,7 @@ from torch import Tensor
 from contractions import ContractionTooLarge, Cost
 from tnqml import density, statevector
 from tnqml.circuit import Circuit
-from tnqml.cone import Cone, Known, Wires, canonical, light_cone
+from tnqml.cone import Cone, light_cones
 from tnqml.errors import RouteError
 from tnqml.expansion import fits_pauli_picture
 from tnqml.network import ConeNetwork, Task, recomputed, slices
@@ -129,19 +128,12 @@ class PauliRoute:
                 "amplitude-encoded data has no network of local tensors; use route='state'"
             )
         self._outputs = outputs
-        wires = Wires(circuit)
-        alike: dict[object, list[tuple[int, Cone]]] = defaultdict(list)
-        known: Known = {}
-        for number, string in enumerate(outputs.strings):
-            letters = dict(string)
-            kept = circuit.gates.select(light_cone(wires, letters))
-            cone = canonical(kept, letters, known=known)
-            alike[cone.key].append((number, cone))
-        self.networks = [ConeNetwork([cone for _, cone in group]) for group in alike.values()]
-        order = [number for group in alike.values() for number, _ in group]
+        alike = light_cones(circuit, [dict(string) for string in outputs.strings])
+        self.networks = [ConeNetwork(list(cones.values())) for cones in alike]
+        self._numbers = [list(cones) for cones in alike]
+        order = [number for numbers in self._numbers for number in numbers]
         self._places = Placed(torch.argsort(torch.tensor(order, dtype=torch.int64)))
         self._keeps_all: dict[tuple[int, Task], bool] = {}
-        self._numbers = [[number for number, _ in group] for group in alike.values()]
 
     @property
     def cones(self) -> list[Cone]:

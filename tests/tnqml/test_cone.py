@@ -5,7 +5,7 @@ import pytest
 from random_circuits import angles, random_circuit, random_string, reference_values
 
 from tnqml import Circuit, Gate, ansatz, reference
-from tnqml.cone import Wires, canonical, light_cone
+from tnqml.cone import Wires, canonical, light_cone, light_cones
 
 
 def cone_of(circuit, letters):
@@ -37,14 +37,14 @@ def test_the_canonical_order_is_the_same_circuit(seed):
     letters = dict(observable.terms[0][1])
     gates = cone_of(circuit, letters)
     cone = canonical(gates, letters)
-    assert sorted(cone.order) == list(range(len(gates)))
-    assert list(cone.gates) == [gates[place] for place in cone.order]
+    assert sorted(cone.positions) == list(range(len(gates)))
+    ordered = [gates[place] for place in cone.positions]
     assert cone.qubits[: len(letters)] == tuple(letters)
     assert len(set(cone.qubits)) == len(cone.qubits)
-    sourced = [gate for gate in cone.gates if gate.source in {"feature", "parameter"}]
+    sourced = [gate for gate in ordered if gate.source in {"feature", "parameter"}]
     assert cone.slots.tolist() == [gate.slot for gate in sourced]
     assert cone.scales.tolist() == [gate.value for gate in sourced]
-    for gate, (form, places, source, _) in zip(cone.gates, cone.key[0], strict=True):
+    for gate, (form, places, source, _) in zip(ordered, cone.key[0], strict=True):
         assert (gate.form, gate.source) == (form, source)
         named = tuple(cone.qubits[place] for place in places)
         if gate.qubits != named:  # only where the order makes no difference
@@ -54,7 +54,7 @@ def test_the_canonical_order_is_the_same_circuit(seed):
             assert gate.qubits == named[::-1]
     given = angles(seed, circuit.parameters), angles(seed + 1, 1, circuit.features)
     whole = reference_values(circuit, [observable], *given)
-    part = reference_values(Circuit(4, cone.gates), [observable], *given)
+    part = reference_values(Circuit(4, ordered), [observable], *given)
     np.testing.assert_allclose(part, whole, atol=1e-13)
 
 
@@ -248,19 +248,95 @@ def test_the_global_parity_has_all_qubits_but_not_the_last_cz():
     assert cz == [(qubit, qubit + 1) for qubit in range(0, 29, 2)]  # the odd ones come last
 
 
-def test_arrangements_of_other_gates_are_not_taken():
-    known = {}
-    for kind in ("h", "x"):
-        assert canonical([Gate(kind, 0)], {0: "Z"}, known=known).key[0][0][0].kind == kind
+def found_one_by_one(circuit, strings):
+    """Every string's cone without looking at the others."""
+    kept = [light_cone(Wires(circuit), letters) for letters in strings]
+    cones = [
+        canonical(circuit.gates.select(positions), letters)
+        for positions, letters in zip(kept, strings, strict=True)
+    ]
+    return kept, cones
 
 
-def test_translated_copies_of_several_owners_share_an_arrangement():
-    circuit = ansatz.brickwork(40, layers=2, split="qubits", parties=tuple("abcdefgh"))
-    wires, known = Wires(circuit), {}
-    for qubit in range(10, 30):
-        kept = circuit.gates.select(light_cone(wires, {qubit: "Z"}))
-        assert canonical(kept, {qubit: "Z"}, known=known).key == key_of(circuit, {qubit: "Z"})
-    assert len(known) <= 2
+def assert_found_alike(circuit, strings):
+    """All at once the same cones as one by one; their number of structures."""
+    alike = light_cones(circuit, strings)
+    found = {number: cone for cones in alike for number, cone in cones.items()}
+    assert sorted(found) == list(range(len(strings)))
+    assert [min(cones) for cones in alike] == sorted(min(cones) for cones in alike)
+    for number, (kept, one) in enumerate(zip(*found_one_by_one(circuit, strings), strict=True)):
+        cone = found[number]
+        assert cone.key == one.key
+        assert sorted(cone.positions) == kept
+        assert cone.qubits[: len(strings[number])] == tuple(strings[number])
+        assert sorted(cone.qubits) == sorted(one.qubits)
+        gates = circuit.gates.select(cone.positions)
+        sourced = [gate for gate in gates if gate.source in {"feature", "parameter"}]
+        assert cone.slots.tolist() == [gate.slot for gate in sourced]
+        assert cone.scales.tolist() == [gate.value for gate in sourced]
+        for gate, (form, places, source, value) in zip(gates, cone.key[0], strict=True):
+            assert (gate.form, gate.source) == (form, source)
+            assert source != "angle" or gate.value == value
+            assert {cone.qubits[place] for place in places} == set(gate.qubits)
+    assert len({cones[min(cones)].key for cones in alike}) == len(alike)
+    return len(alike)
+
+
+@pytest.mark.parametrize(
+    ("circuit", "most"),
+    [
+        (ansatz.brickwork(40, layers=2), 5),
+        (ansatz.brickwork(40, layers=3, split="qubits", parties=tuple("abcdefgh")), 7),
+        (ansatz.from_graph(ansatz.ring(20), layers=2), 1),
+        (ansatz.from_graph(ansatz.grid(5, 6), layers=2), 30),
+        (Circuit(30, ansatz.brickwork(20, layers=2).gates), 6),
+        (Circuit(6, []), 1),
+    ],
+)
+def test_cones_found_all_at_once_are_those_found_one_by_one(circuit, most):
+    for letter in "XYZ":
+        strings = [{q: letter} for q in range(circuit.qubits)]
+        assert assert_found_alike(circuit, strings) <= most
+    pairs = [{q: "X", q + 2: "Z"} for q in range(circuit.qubits - 2)]
+    assert_found_alike(circuit, pairs + pairs[::-1])
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_cones_of_circuits_that_are_nearly_regular(seed):
+    """A gate removed, moved, turned or given another number changes whose cones hold it."""
+    generator = np.random.default_rng([seed, 9])
+    gates = [
+        gate
+        for layer in range(3)
+        for q in range(11)
+        for gate in (
+            Gate("ry", q, parameter=12 * layer + q),
+            Gate("rx", q, angle=0.3),
+            Gate("cx" if layer % 2 else "rxx", (q, q + 1), **({} if layer % 2 else {"angle": 0.5})),
+        )
+    ]
+    for _ in range(3):
+        place = int(generator.integers(len(gates)))
+        change = int(generator.integers(4))
+        gate = gates[place]
+        if change == 0:
+            del gates[place]
+        elif change == 1:
+            gates.insert(int(generator.integers(len(gates))), gates.pop(place))
+        elif change == 2:
+            gates[place] = gate.moved(gate.qubits[::-1])
+        else:
+            gates[place] = Gate("rx", gate.qubits[0], angle=0.31)
+    circuit = Circuit(12, gates)
+    letters = [str(letter) for letter in generator.permutation(list("XYZ"))]
+    assert_found_alike(circuit, [{q: letter} for letter in letters for q in range(12)])
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_cones_of_random_circuits(seed):
+    circuit = random_circuit(seed, qubits=5, gates=25)
+    strings = [{a: "X", b: "Z"} for a, b in itertools.combinations(range(5), 2)]
+    assert_found_alike(circuit, strings + [{q: "Y"} for q in range(5)])
 
 
 def test_one_wires_serves_all_strings():

@@ -117,7 +117,7 @@ def views(model: DistributedModel, outputs: Sequence[int]) -> list[View]:
             cone=cone,
             uploads=tuple(
                 Upload(position, gate.slot, gate.value, _frequencies(gate))
-                for position, gate in zip(positions, cone.gates, strict=True)
+                for position, gate in zip(positions, wires.gates.select(positions), strict=True)
                 if gate.source == "feature"
             ),
             weights=tuple(weight for weight, _ in model.observables[output].terms),
@@ -251,7 +251,7 @@ def _cone(wires: Wires, observable: Observable) -> tuple[Cone, list[int]]:
         qubit: "".join(string.get(qubit, "I") for string in strings) for qubit in observable.qubits
     }
     cone = canonical(wires.gates.select(kept), letters)
-    return cone, np.array(kept, dtype=np.int64)[cone.order].tolist()
+    return cone, np.array(kept, dtype=np.int64)[cone.positions].tolist()
 
 
 def _frequencies(gate: Gate) -> Frequencies:
