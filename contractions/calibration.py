@@ -26,7 +26,7 @@ from contractions.network import Network
 from contractions.program import Program
 from contractions.sources import Given
 
-_FORMAT = 8
+_FORMAT = 9
 _MATRICES = 4096
 _LANES = 1024
 _ROUNDS = 4
@@ -88,7 +88,7 @@ def measure(device: torch.device | str = _CPU) -> Machine:
                 a = a.repeat(8, 8)
             operations[name] = (8 if a.is_complex() else 2) * len(a) ** 3
             works[name] = partial(torch.mm, a, a), 2
-        source = torch.zeros(2**22 if device.type == "cpu" else 2**28, device=device)
+        source = torch.zeros(2**24 if device.type == "cpu" else 2**28, device=device)  # past caches
         target = torch.empty_like(source)
         many = torch.zeros(_MATRICES, 4, 4, device=device)
         works["copy"] = partial(target.copy_, source), 2

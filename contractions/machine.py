@@ -40,7 +40,7 @@ class Machine:
 
     Args:
         flops: matrix-multiply rate in operations a second, by dtype name.
-        bandwidth: bytes a second that a large copy reads and writes together.
+        bandwidth: bytes a second that a copy too large for caches reads and writes together.
         step_bandwidth: bytes a second that a large step of a program reads and writes, its
             operands permuted, as most are.
         step_seconds: time of a smallest step of a program, whatever its size.

@@ -26,7 +26,7 @@ from tnqml.routes import (
     fits_pauli_route,
 )
 
-_STATE_AT_ONCE = 2e-3
+_STATE_AT_ONCE = 5e-3
 _MOST_CALLS, _MOST_SEED = 10**15, 2**63 - 1
 _ROUTES = ("auto", "pauli", "state")
 _DTYPES = (torch.float32, torch.float64)

@@ -15,7 +15,7 @@ from tnqml.observables import String
 
 _SHORT_ROW = 8  # entries in a row up to which a larger matrix on whole rows is faster
 _LONG_ROW = 32
-_MOVES, _STEPS = 10, 8  # how often a gate reads or writes the state, and its operations: measured
+_MOVES, _STEPS = 6, 20  # how often a gate reads or writes the state, and its operations: measured
 
 
 def complex_dtype(dtype: torch.dtype) -> torch.dtype:
