@@ -220,7 +220,7 @@ def _touching(block: Tensor) -> Thread | None:
     """
     if block.device.type != "cpu" or block.nbytes < _SOON_TOUCHED:
         return None
-    pages = block.numpy()[:: _PAGE // block.itemsize]
+    pages = block.view(torch.uint8).numpy()[::_PAGE]
     thread = Thread(target=pages.fill, args=(0,), name="touch memory", daemon=True)
     thread.start()
     return thread

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from importlib.metadata import version
-from numbers import Integral
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 import autoray
@@ -340,7 +340,7 @@ def plan(
         raise PlanError(
             f"machine is {machine!r}; expected a Machine, as this_machine() and measure() give"
         )
-    memory = _number("memory", machine.memory if memory is None else memory, least=1)
+    memory = int(machine.memory) if memory is None else _number("memory", memory, least=1)
     seed = _number("seed", seed, least=0)
     expected_calls = _number("expected_calls", expected_calls, least=1)
     if expected_calls > _MOST_CALLS:
@@ -348,7 +348,7 @@ def plan(
     if effort is None:
         effort = math.ceil(_EFFORT * math.sqrt(max(expected_calls / _CALLS, 1)))
     effort = _number("effort", effort, least=0)
-    if max_seconds is not None and not (isinstance(max_seconds, int | float) and max_seconds >= 0):
+    if max_seconds is not None and not (isinstance(max_seconds, Real) and max_seconds >= 0):
         raise PlanError(f"max_seconds is {max_seconds!r}; expected 0 or more, or None")
     orders = _permutations(orders, len(network.inputs))
     machine.itemsize(dtype)

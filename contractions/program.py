@@ -89,11 +89,13 @@ class Program:
         return Scaled(mantissa.reshape(flat.shape), log_scale + logarithm.reshape(flat.shape))
 
     def _run(self, inputs: Sequence[Tensor], *, scaled: bool) -> tuple[Tensor, Tensor]:
+        inputs = tuple(inputs)
+        if not self._bound:
+            inputs = tuple(self._given.arrays(inputs))
         if not inputs or not all(isinstance(given, Tensor) for given in inputs):
             kinds = ", ".join(type(given).__name__ for given in inputs) or "none"
-            raise NetworkError(f"a program takes torch tensors as its inputs, got {kinds}")
+            raise NetworkError(f"a program's tensors come from torch tensors, got {kinds}")
         if not self._bound:
-            inputs = self._given.arrays(inputs)
             self._check(inputs)
         if not self._as_given:
             inputs = self._reduced(inputs)

@@ -25,7 +25,7 @@ class Filling:
         inputs: memory that is written before a run: a tensor for each input of the run, of as many
             entries.
         gradients: memory that holds the cotangents of the inputs after a reverse pass, of the
-            inputs' shapes; those of inputs that are not wanted are not read, nor any without one.
+            inputs' shapes; none is read without a reverse pass, nor those of inputs not wanted.
         forward: calls that fill the stacks from `inputs`.
         needed: from a flag for each input, whether its cotangent is wanted, a flag for each stack:
             whether that of the stack is needed for it.
@@ -90,6 +90,8 @@ class Source(Protocol):
 
     def bind(self, stacks: Sequence[Tensor], cotangents: Sequence[Tensor]) -> Filling:
         """The source bound to the stacks' memory and their cotangents'.
+
+        What it writes there itself does not stay; `Filling.forward` fills the stacks at every run.
 
         Args:
             stacks: for each (tensors, entries of one), to be filled; row-major entries.

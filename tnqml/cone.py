@@ -17,6 +17,7 @@ from tnqml.sequence import GateSequence, Integers
 _Touch = tuple[int, str | None, int]
 
 _FEW, _AT_ONCE = 2, 1 << 20  # touches
+_PATIENCE, _WORTHWHILE = 32, 4  # walks, copies
 _PAULI_ROTATIONS = {"rx": "X", "ry": "Y", "rz": "Z", "rxx": "XX", "ryy": "YY", "rzz": "ZZ"}
 
 
@@ -47,7 +48,7 @@ class Wires:
         self._touches: dict[int, tuple[_Touch, ...]] = {}
 
     @cached_property
-    def _looks(self) -> tuple[Integers, NDArray[np.float64]]:
+    def _kinds_and_numbers(self) -> tuple[Integers, NDArray[np.float64]]:
         """For each gate its kind, and the number that it holds."""
         fixed = np.where(self.gates.reads("angle"), self.gates.values, 0.0)
         return self.gates.kinds, fixed
@@ -55,8 +56,9 @@ class Wires:
     def copies(self, visited: Sequence[int], shifts: Integers) -> tuple[Integers, Integers]:
         """Which moves of some gates along the wires find the same gates again, and where.
 
-        They do if all gates are of the same kinds and hold the same numbers, and have on each of
-        their wires as many gates behind them and, like them, some or none before.
+        They do if all gates are of the same kinds, hold the same numbers, name their qubits in the
+        same order, and have on each of their wires as many gates behind them and, like them, some
+        or none before.
 
         Args:
             visited: positions of the gates, at least one.
@@ -98,8 +100,8 @@ class Wires:
         gates, mine = self._gate[others], self._gate[touches]
         same = inside & (others - self.gates.starts[gates] == local)
         same &= (self._before[others] < 0) == (self._before[touches] < 0)
-        for look in self._looks:
-            same &= look[gates] == look[mine]
+        for column in self._kinds_and_numbers:
+            same &= column[gates] == column[mine]
         return gates, same.all(1)
 
     def touches(self, position: int) -> tuple[_Touch, ...]:
@@ -189,7 +191,8 @@ class Cone:
         slots: for each gate with a feature or parameter, which entry it reads.
         scales: and the factor on it.
         qubits: which qubit of the circuit each qubit of the cone is.
-        positions: where each of its gates stands, in the order of `key`.
+        positions: where each of its gates stands, in the order of `key`: in the circuit if
+            `light_cones` made it, else among the gates that `canonical` was given.
     """
 
     key: _Key
@@ -265,7 +268,8 @@ def light_cones(circuit: Circuit, strings: Sequence[Mapping[int, str]]) -> list[
     """The light cones of Pauli strings: for each structure, those of its strings by number.
 
     One of translated copies is walked and brought to its canonical form; the others are found all
-    at once by moving its gates along the wires.
+    at once by moving its gates along the wires. Where Pauli rotations commute as words, a cone may
+    differ from the one of `light_cone`: what may be dropped depends on the order of far gates.
 
     Args:
         circuit: their gates are of.
@@ -275,24 +279,27 @@ def light_cones(circuit: Circuit, strings: Sequence[Mapping[int, str]]) -> list[
     alike: dict[object, list[int]] = defaultdict(list)
     for number, letters in enumerate(strings):
         first = min(letters)
-        alike[tuple([(qubit - first, letter) for qubit, letter in letters.items()])].append(number)
+        pattern = [(q - first, letter, wires.last[q] < 0) for q, letter in letters.items()]
+        alike[tuple(pattern)].append(number)
     found: dict[_Key, dict[int, Cone]] = defaultdict(dict)
     for same in alike.values():
-        waiting = np.array(same)
+        waiting, fruitless = np.array(same), 0
+        starts = np.array([min(strings[number]) for number in same])
         while len(waiting):
             letters = strings[waiting[0]]
-            starts = np.array([min(strings[number]) for number in waiting])
             visited, kept = _walk(wires, letters)
             cone = canonical(wires.gates.select(kept), letters)
             moves, places = np.zeros(1, np.int64), np.array([visited], dtype=np.int64)
-            if all(wires.last[qubit] >= 0 for qubit in letters):
+            if not visited:
+                moves, places = np.arange(len(waiting)), np.zeros((len(waiting), 0), np.int64)
+            elif fruitless < _PATIENCE or fruitless.bit_count() == 1:  # rarer as none are found
                 moves, places = wires.copies(visited, starts - starts[0])
+            fruitless = fruitless + 1 if len(moves) < _WORTHWHILE else 0
             column = {position: place for place, position in enumerate(visited)}
             positions = places[:, [column[kept[place]] for place in cone.positions]]
-            shifts = (starts - starts[0])[moves]
-            copies = _copied(cone, wires.gates, shifts, positions)
+            copies = _copied(cone, wires.gates, (starts - starts[0])[moves], positions)
             found[cone.key] |= dict(zip(waiting[moves].tolist(), copies, strict=True))
-            waiting = np.delete(waiting, moves)
+            waiting, starts = np.delete(waiting, moves), np.delete(starts, moves)
     ordered = [dict(sorted(cones.items())) for cones in found.values()]
     return sorted(ordered, key=lambda cones: next(iter(cones)))
 

@@ -27,7 +27,7 @@ from tnqml.routes import (
 )
 
 _STATE_AT_ONCE = 5e-3
-_MOST_CALLS, _MOST_SEED = 10**15, 2**63 - 1
+_MOST_CALLS, _MOST_SEED = 10**15, 2**64 - 1
 _ROUTES = ("auto", "pauli", "state")
 _DTYPES = (torch.float32, torch.float64)
 

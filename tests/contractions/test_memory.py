@@ -12,7 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contractions import Network, NetworkError, plan
+from contractions import Given, Network, NetworkError, plan
 from contractions.arena import Buffers
 from contractions.leases import LEASES, Leases
 
@@ -68,6 +68,28 @@ def test_a_result_keeps_its_numbers_when_the_program_runs_again():
     assert torch.equal(one, kept)
     one.zero_()
     torch.testing.assert_close(made.contract(first), kept, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.complex128, torch.bfloat16])
+def test_new_memory_is_written_before_it_is_used(dtype):
+    """It is large enough to be touched beside, by a thread of its own."""
+    sizes = [(700, 600), (600, 800), (800, 3)]
+    network = Network.from_einsum("ab,bc,cd->ad", sizes)
+    made = plan(network, effort=1, cache=False)
+    program = made.program(Given(((0,), (1,), (2,))))
+    for seed in range(3):
+        generator = torch.Generator().manual_seed(seed)
+        arrays = [torch.rand(1, *size, generator=generator).to(dtype) for size in sizes]
+        arrays[1].requires_grad_()
+        value = program.run(arrays)
+        a, b, c = (array[0].detach().to(torch.complex128) for array in arrays)
+        small = 1e-12 if dtype == torch.complex128 else 1e-5 if dtype == torch.float32 else 0.05
+        expected = a @ b @ c
+        assert (value - expected).abs().max() <= small * expected.abs().max()
+        (found,) = torch.autograd.grad(value.abs().sum(), arrays[1])
+        pulled = a.T.conj() @ torch.ones_like(expected) @ c.T.conj()
+        assert (found[0] - pulled).abs().max() <= small * pulled.abs().max()
+        LEASES.forget(lambda _: True)  # so that the next run takes new memory
 
 
 def test_two_forwards_before_one_backward():

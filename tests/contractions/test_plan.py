@@ -228,7 +228,14 @@ def test_options_may_be_numpy_integers(monkeypatch, tmp_path):
     network = Network.from_einsum("ab,bc,ca->", [(2, 2)] * 3)
     plain = plan(network, seed=1, effort=2, orders=[[2, 0, 1]], machine=MACHINE)
     order = np.array([2, 0, 1])
-    again = plan(network, seed=np.int64(1), effort=np.int32(2), orders=[order], machine=MACHINE)
+    again = plan(
+        network,
+        seed=np.int64(1),
+        effort=np.int32(2),
+        orders=[order],
+        max_seconds=np.float32(9),
+        machine=MACHINE,
+    )
     assert plain.path == again.path
     assert again.search_seconds == 0  # found in the cache
 

@@ -156,8 +156,8 @@ def test_arrays_of_another_shape_are_not_read_as_they_lie(made):
 @pytest.mark.parametrize(
     ("inputs", "message"),
     [
-        ([], "takes torch tensors as its inputs, got none"),
-        ([[1.0], torch.ones(1, 3, 3)], "takes torch tensors as its inputs, got list, Tensor"),
+        ([], "come from torch tensors, got none"),
+        ([[1.0], torch.ones(1, 3, 3)], "come from torch tensors, got list, Tensor"),
         ([torch.ones(2, 3, 3)], "got 1 inputs; the source takes 2"),
         ([torch.ones(2, 3, 3)] * 3, "got 3 inputs; the source takes 2"),
         (
@@ -213,3 +213,27 @@ def test_a_filling_that_is_not_well_formed_is_refused_and_harms_no_other(made, c
     with pytest.raises(NetworkError, match=message):
         made.program(Changed(change=tuple(change.items()))).run(inputs)
     assert made.program(Squares()).run(inputs).sum() == 81
+
+
+def test_arrays_may_come_as_one_tensor_or_one_by_one(made):
+    arrays = torch.rand(3, 3, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    expected = arrays[0] @ arrays[1] @ arrays[2]
+    torch.testing.assert_close(made.contract(arrays), expected, rtol=0, atol=1e-14)
+    program = made.program(Given(((0,), (1,), (2,))))
+    found = program.run(array.unsqueeze(0) for array in arrays)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-14)
+
+
+@dataclass(frozen=True)
+class Fixed(Squares):
+    """Needs no inputs."""
+
+    bindable: bool = False
+
+    def arrays(self, inputs: Sequence[Tensor]) -> Sequence[Tensor]:
+        assert not inputs
+        return [torch.ones(2, 3, 3), torch.ones(1, 3, 3)]
+
+
+def test_a_source_may_need_no_inputs(made):
+    assert made.program(Fixed()).run([]).sum() == 81

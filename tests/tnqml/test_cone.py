@@ -282,6 +282,13 @@ def assert_found_alike(circuit, strings):
     return len(alike)
 
 
+def half_regular(qubits):
+    """Each wire of the first half is turned by an angle of its own, those of the second alike."""
+    angles = np.arange(qubits).clip(max=qubits // 2) / qubits
+    gates = [Gate("rx", q, angle=0.1 + float(angle)) for q, angle in enumerate(angles)]
+    return Circuit(qubits, [*gates, *(Gate("ry", q, parameter=q) for q in range(qubits))])
+
+
 @pytest.mark.parametrize(
     ("circuit", "most"),
     [
@@ -291,6 +298,7 @@ def assert_found_alike(circuit, strings):
         (ansatz.from_graph(ansatz.grid(5, 6), layers=2), 30),
         (Circuit(30, ansatz.brickwork(20, layers=2).gates), 6),
         (Circuit(6, []), 1),
+        (half_regular(100), 52),
     ],
 )
 def test_cones_found_all_at_once_are_those_found_one_by_one(circuit, most):
