@@ -28,7 +28,7 @@ _ENDS: dict[str, dict[str, tuple[int | None, ...]]] = {
 _CONES, _BATCH = "cones", "batch"
 _KINDS = ("parameter", "feature")
 _CPU = torch.device("cpu")
-_LEAVES = 20  # smallest steps that leaves and autograd take the time of: measured
+_LEAVES = 40  # smallest steps that leaves and autograd take the time of: measured
 
 Result = TypeVar("Result")
 
