@@ -163,23 +163,33 @@ class Bound:
         """That of the last node, flat."""
         return self._flat((self._ends - 1, "pulled"))
 
-    def prepare(self, wanted: tuple[bool, ...]) -> Calls:
-        """The calls of a reverse pass; those made before a run hide behind new memory's writing."""
+    def _prepared(self, wanted: tuple[bool, ...]) -> Calls:
+        """The calls of a reverse pass."""
         calls = self._reverses.get(wanted)
         if calls is None:
             calls = Calls(self._reverse_calls(wanted), self._block.device)
             self._reverses[wanted] = calls
         return calls
 
-    def forward(self, inputs: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        """The last node, and the logarithm of its scale over the output's axes."""
+    def forward(
+        self, inputs: Sequence[Tensor], *, wanted: tuple[bool, ...] | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """The last node, and the logarithm of its scale over the output's axes.
+
+        Args:
+            inputs: those of the source.
+            wanted: which cotangents a reverse pass will be asked for, if one is expected: its calls
+                are made while new memory is written to.
+        """
         self.spent = False
-        if self._touching is not None:
-            self._touching.join()
-            self._touching = None
         filled = self._filling.inputs
         if len(inputs) != len(filled):
             raise NetworkError(f"got {len(inputs)} inputs; the source takes {len(filled)}")
+        if wanted is not None:
+            self._prepared(wanted)
+        if self._touching is not None:
+            self._touching.join()
+            self._touching = None
         for number, (target, given) in enumerate(zip(filled, inputs, strict=True)):
             if given.numel() != target.numel():
                 raise NetworkError(
@@ -203,7 +213,7 @@ class Bound:
         that it was.
         """
         self.spent = True
-        calls = self.prepare(wanted)
+        calls = self._prepared(wanted)
         self._cotangent.copy_(cotangent.reshape(-1))
         calls()
         return [

@@ -238,8 +238,7 @@ class _Contraction(torch.autograd.Function):
         token = LEASES.token(number, holder=program)
         bound = LEASES.bound(number)
         assert bound is not None  # noqa: S101 - it was just borrowed
-        bound.prepare(ctx.needs_input_grad[2:])
-        last, log_scale = bound.forward(inputs)
+        last, log_scale = bound.forward(inputs, wanted=ctx.needs_input_grad[2:])
         ctx.program, ctx.scaled = program, scaled
         ctx.save_for_backward(token, *inputs)
         ctx.mark_non_differentiable(log_scale)

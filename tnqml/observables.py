@@ -30,7 +30,8 @@ class Observable:
         for weight, string in terms:
             if isinstance(weight, complex) or not math.isfinite(weight):
                 raise CircuitError(f"an observable has the weight {weight!r}; expected a real")
-            weights[string] = weights.get(string, 0.0) + float(weight)
+            ordered = _ordered(string)
+            weights[ordered] = weights.get(ordered, 0.0) + float(weight)
         if not weights:
             raise CircuitError("an observable needs at least one term")
         self.__dict__["_weights"] = weights
@@ -113,6 +114,21 @@ def pauli(letters: Mapping[int, str] | str, qubits: Sequence[int] | None = None)
             raise CircuitError(f"an observable has the letter {letter!r}; expected I, X, Y or Z")
     string = sorted((int(qubit), letter) for qubit, letter in letters.items() if letter != "I")
     return Observable([(1.0, tuple(string))])
+
+
+def _ordered(string: String) -> String:
+    """The string with its qubits ascending, refused if it is none or names one twice."""
+    try:
+        ordered = tuple(sorted((qubit, letter) for qubit, letter in string))
+    except (TypeError, ValueError):
+        raise CircuitError(
+            f"an observable has the string {string!r:.60}; expected pairs of a qubit and a letter"
+        ) from None
+    if len({qubit for qubit, _ in ordered}) != len(ordered):
+        raise CircuitError(
+            f"an observable has the string {string!r:.60}, which names a qubit twice"
+        )
+    return ordered
 
 
 def X(qubit: int) -> Observable:  # noqa: N802 - the operator's name in the field

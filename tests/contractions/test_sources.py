@@ -171,6 +171,10 @@ def test_inputs_of_the_wrong_number_or_kind_are_refused(made, inputs, message):
     program = made.program(Squares())
     with pytest.raises(NetworkError, match=message):
         program.run(inputs)
+    learnt = [given.clone().requires_grad_() for given in inputs if isinstance(given, torch.Tensor)]
+    if len(learnt) == len(inputs):
+        with pytest.raises(NetworkError, match=message):
+            program.run(learnt)
     assert program.run([torch.ones(2, 3, 3), torch.ones(1, 3, 3)]).sum() == 81
 
 

@@ -19,6 +19,7 @@ from tnqml import (
     Z,
     ansatz,
     parity,
+    pauli,
 )
 
 CIRCUIT = ansatz.brickwork(4, layers=1)
@@ -223,3 +224,21 @@ def test_numpy_integers_are_integers():
     x = torch.zeros(1, CIRCUIT.features)
     drawn = model.sample(x, shots=np.int32(4), seed=np.int64(2), qubits=np.arange(2))
     assert torch.equal(drawn, plain.sample(x, shots=4, seed=2, qubits=[0, 1]))
+
+
+@pytest.mark.parametrize(
+    ("string", "message"),
+    [
+        (((1, "Z"), (1, "X")), "which names a qubit twice"),
+        (((1, "Z"), (1, "Z")), "which names a qubit twice"),
+        ((0, "Z"), "expected pairs of a qubit and a letter"),
+        (3, "expected pairs of a qubit and a letter"),
+    ],
+)
+def test_a_string_that_is_not_well_formed_is_refused(string, message):
+    with pytest.raises(CircuitError, match=message):
+        Observable([(1.0, string)])
+
+
+def test_the_order_of_a_string_makes_no_difference():
+    assert Observable([(1.0, ((2, "Z"), (0, "X")))]) == pauli({0: "X", 2: "Z"})
