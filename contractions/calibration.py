@@ -175,7 +175,7 @@ def _gradient(
     network: Network, path: tree.Path, stacks: Sequence[tuple[int, ...]], device: torch.device
 ) -> Callable[[], object]:
     """Value and gradient of a contraction."""
-    program = Program(network, Lowered(network, path), Given(tuple(stacks)))
+    program = Program(Lowered(network, path), Given(tuple(stacks)))
     shapes = [(len(stack), *network.shapes[stack[0]]) for stack in stacks]
     arrays = [torch.full(shape, 0.1, requires_grad=True, device=device) for shape in shapes]
     return lambda: torch.autograd.backward(program.run(arrays).sum())

@@ -4,14 +4,14 @@ A batched matrix product of matrices of a few entries spends its time between th
 last in memory, it is a few multiplications of long rows instead.
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 from torch import Tensor
 
-from contractions.calls import Call
+from contractions.instructions import Instruction
 from contractions.layout import Layout, Side
 
 Legs = tuple[int, ...]
@@ -56,8 +56,15 @@ class LaneStep:
         result: Tensor = torch.einsum(*arguments, [names[index] for index in self.legs])
         return result
 
-    def forward(self, left: Tensor, right: Tensor, *, out: Tensor, scratch: Tensor) -> list[Call]:  # noqa: ARG002
-        """Calls that write the result of both operands."""
+    def forward(
+        self,
+        left: Tensor,
+        right: Tensor,
+        *,
+        out: Tensor,
+        scratch: Tensor,  # noqa: ARG002
+    ) -> list[Instruction]:
+        """Instructions that write the result of both operands."""
         return self._product((left, self.left_legs), (right, self.right_legs), (out, self.legs))
 
     def pull(
@@ -68,8 +75,8 @@ class LaneStep:
         *,
         out: Tensor,
         scratch: Tensor,  # noqa: ARG002
-    ) -> list[Call]:
-        """Calls that write the cotangent of one operand."""
+    ) -> list[Instruction]:
+        """Instructions that write the cotangent of one operand."""
         mine, theirs = self.left_legs, self.right_legs
         if side == "right":
             mine, theirs = theirs, mine
@@ -80,16 +87,17 @@ class LaneStep:
 
     def _product(
         self, one: tuple[Tensor, Legs], two: tuple[Tensor, Legs], out: tuple[Tensor, Legs]
-    ) -> list[Call]:
+    ) -> list[Instruction]:
         """A multiplication for each entry of what is summed over, the rest side by side."""
         target, legs = out
         summed = [index for index in one[1] if index in two[1] and index not in legs]
         target = target.view(self._shape(legs))
         first, second = (self._aligned(*given, summed, legs) for given in (one, two))
-        calls: list[Call] = [partial(torch.mul, first[0], second[0], out=target)]
-        for a, b in zip(first[1:], second[1:], strict=True):
-            calls.append(partial(torch.addcmul, target, a, b, out=target))
-        return calls
+        operations = itertools.chain(["multiply"], itertools.repeat("add product"))
+        return [
+            Instruction(operation, (a, b, target))
+            for operation, a, b in zip(operations, first, second, strict=False)
+        ]
 
     def _aligned(
         self, tensor: Tensor, have: Legs, summed: Sequence[int], legs: Legs

@@ -1,7 +1,7 @@
 """Lowering: which steps a path is made of, with the order of every tensor's axes decided."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -86,25 +86,36 @@ class Lowered:
     The order of the axes is decided from the next consumer backwards: what it keeps shared leads,
     what it sums comes last, so that large tensors are seldom permuted.
 
+    They are decided when they are first asked for.
+
     Args:
         network: what is contracted.
         path: the pairs, in the order in which they run.
-
-    Attributes:
-        orders: for every node, tensors first, the order of its axes.
-        steps: each with where a scaled contraction rescales its result, or None.
     """
 
     def __init__(self, network: Network, path: Path) -> None:
-        inputs, output, self._sizes = network.numbered
-        self._output = output
-        self.orders: list[Order] = [
-            tuple(dict.fromkeys(index for index in term if index in kept))
-            for term, kept in zip(inputs, leaf_legs(network), strict=True)
-        ]
+        self.network, self.path = network, path
+        _, self._output, self._sizes = network.numbered
         self._lane = network.lane
-        self.steps: list[tuple[Step, Rescale | None]] = []
-        self._lower(list(products(network, path)))
+
+    @cached_property
+    def leaf_orders(self) -> list[Order]:
+        """For every tensor the order of those axes that its steps know."""
+        terms, legs = self.network.numbered[0], leaf_legs(self.network)
+        return [
+            tuple(dict.fromkeys(index for index in term if index in kept))
+            for term, kept in zip(terms, legs, strict=True)
+        ]
+
+    @property
+    def orders(self) -> list[Order]:
+        """For every node, tensors first, the order of its axes."""
+        return self._lowered[0]
+
+    @property
+    def steps(self) -> list[tuple[Step, Rescale | None]]:
+        """Each with where a scaled contraction rescales its result, or None."""
+        return self._lowered[1]
 
     def _size(self, legs: Iterable[int]) -> int:
         return math.prod(map(self._sizes.__getitem__, legs))
@@ -117,11 +128,12 @@ class Lowered:
     def _entries(self) -> list[int]:
         return [self._size(order) for order in self.orders]
 
-    def log_scale(self, scales: Mapping[int, Tensor], *, like: Tensor) -> Tensor:
-        """The logarithm of what the steps in `scales` divided by, over the output's axes.
+    def log_scale(self, scales: Sequence[tuple[Order, Tensor]], *, like: Tensor) -> Tensor:
+        """The logarithm of what some steps divided by, over the output's axes.
 
         Args:
-            scales: for each such step, by number, what each entry of its `legs` was divided by.
+            scales: for each such step the axes of its `Rescale`, and what each of their entries
+                was divided by.
             like: a tensor of the dtype and device of the run.
         """
         total = torch.zeros(
@@ -129,9 +141,7 @@ class Lowered:
             dtype=like.real.dtype if like.is_complex() else like.dtype,
             device=like.device,
         )
-        for number, scale in scales.items():
-            rescale = self.steps[number][1]
-            legs = rescale.legs if rescale is not None else ()
+        for legs, scale in scales:
             present = [index for index in self._output if index in legs]
             values = scale.abs().log().reshape([self._sizes[index] for index in legs])
             values = values.permute([legs.index(index) for index in present])
@@ -139,8 +149,13 @@ class Lowered:
             total = total + values.reshape(shape)
         return total
 
-    def _lower(self, todo: Sequence[Product]) -> None:
-        leaves, output = len(self.orders), frozenset(self._output)
+    @cached_property
+    def _lowered(self) -> tuple[list[Order], list[tuple[Step, Rescale | None]]]:
+        """The orders and the steps."""
+        todo = list(products(self.network, self.path))
+        orders = list(self.leaf_orders)
+        steps: list[tuple[Step, Rescale | None]] = []
+        leaves, output = len(orders), frozenset(self._output)
         summed_at: dict[int, int] = {}
         consumers: dict[int, _Consumer] = {}
         for number, product in enumerate(todo):
@@ -154,14 +169,16 @@ class Lowered:
         last = _Consumer(len(todo), self._lane, frozenset(), output, summed_at)
         unscaled = [1] * leaves
         for number, product in enumerate(todo):
-            step, order = self._lower_product(product, consumers.get(leaves + number, last))
-            self.orders.append(order)
+            consumer = consumers.get(leaves + number, last)
+            step, order = self._lower_product(product, orders, consumer)
+            orders.append(order)
             unscaled.append(unscaled[product.left] + unscaled[product.right])
             rescale = None
             if unscaled[-1] >= _RESCALE_EVERY:
                 unscaled[-1] = 0
                 rescale = self._rescale(order)
-            self.steps.append((step, rescale))
+            steps.append((step, rescale))
+        return orders, steps
 
     def _rescale(self, order: Order) -> Rescale:
         """By the axes of the output that come first in a tensor, or else last."""
@@ -171,12 +188,14 @@ class Lowered:
         legs = order[:first] if first else order[len(order) - last :]
         return Rescale(legs, self._size(legs), last=not first)
 
-    def _lower_product(self, product: Product, consumer: _Consumer) -> tuple[Step, Order]:
+    def _lower_product(
+        self, product: Product, orders: Sequence[Order], consumer: _Consumer
+    ) -> tuple[Step, Order]:
         """The step of a product, and the order of its result's indices."""
         large, small = product.left, product.right
         if self._size(product.left_legs) < self._size(product.right_legs):
             large, small = small, large
-        ours, theirs = self.orders[large], self.orders[small]
+        ours, theirs = orders[large], orders[small]
         common = [index for index in ours if index in theirs]
         shared = tuple([index for index in common if index in product.legs])
         summed = tuple([index for index in common if index not in product.legs])
@@ -184,7 +203,8 @@ class Lowered:
         columns = tuple([index for index in theirs if index not in common])
         lanes = self._lanes(ours, theirs)
         if lanes and self._size(rows + columns + summed) <= _TINY:
-            return self._lower_lanes((large, small), lanes, shared + rows + columns, consumer)
+            operands = (large, ours), (small, theirs)
+            return self._lower_lanes(operands, lanes, shared + rows + columns, consumer)
         if ours not in (shared + rows + summed, shared + summed + rows):
             shared = tuple(sorted(shared, key=consumer.rank))
             rows = tuple(sorted(rows, key=consumer.rank))
@@ -196,7 +216,7 @@ class Lowered:
         else:
             columns = tuple(sorted(columns, key=consumer.rank))
             small_order = shared + summed + columns
-        first, second = (large, large_order, rows), (small, small_order, columns)
+        first, second = (large, ours, large_order, rows), (small, theirs, small_order, columns)
         if self._lane is not None and self._lane in rows + columns:
             if self._lane in rows:
                 first, second = second, first
@@ -204,15 +224,15 @@ class Lowered:
             shared + columns + rows
         ):
             first, second = second, first
-        g, m, n, k = map(self._size, (shared, first[2], second[2], summed))
+        g, m, n, k = map(self._size, (shared, first[3], second[3], summed))
         step = MatrixStep(
             left=first[0],
             right=second[0],
-            left_layout=self._layout(*first, shared, (g, m, k), rows_lead=True),
-            right_layout=self._layout(*second, shared, (g, n, k), rows_lead=False),
+            left_layout=self._layout(*first[1:], shared, (g, m, k), rows_lead=True),
+            right_layout=self._layout(*second[1:], shared, (g, n, k), rows_lead=False),
             shape=(g, m, n),
         )
-        return step, shared + first[2] + second[2]
+        return step, shared + first[3] + second[3]
 
     def _lanes(self, ours: Order, theirs: Order) -> Order:
         """The axes of the output in both tensors, if they are many entries and the same."""
@@ -225,12 +245,15 @@ class Lowered:
         return lanes if are_in_both and self._size(lanes) >= LANES else ()
 
     def _lower_lanes(
-        self, nodes: tuple[int, int], lanes: Order, legs: Order, consumer: _Consumer
+        self,
+        operands: tuple[tuple[int, Order], tuple[int, Order]],
+        lanes: Order,
+        legs: Order,
+        consumer: _Consumer,
     ) -> tuple[Step, Order]:
         """The step of a product of tiny matrices, its lanes last in memory."""
         wants, layouts = [], []
-        for node in nodes:
-            have = self.orders[node]
+        for _, have in operands:
             want = tuple(index for index in have if index not in lanes) + lanes
             view, order = self._moves(have, want)
             wants.append(want)
@@ -239,8 +262,8 @@ class Lowered:
         kept = [index for index in legs if index not in lanes]
         order = (*sorted(kept, key=lambda index: kinds.index(consumer.kind(index))), *lanes)
         step = LaneStep(
-            left=nodes[0],
-            right=nodes[1],
+            left=operands[0][0],
+            right=operands[1][0],
             left_layout=layouts[0],
             right_layout=layouts[1],
             left_legs=wants[0],
@@ -262,7 +285,7 @@ class Lowered:
 
     def _layout(
         self,
-        node: int,
+        have: Order,
         want: Order,
         free: Order,
         shared: Order,
@@ -270,11 +293,11 @@ class Lowered:
         *,
         rows_lead: bool,
     ) -> Layout:
-        """The layout of a node that is brought to order `want`.
+        """The layout of an operand that is brought to order `want`.
 
         Args:
-            node: the operand's.
-            want: its axes: shared ones, then free and summed ones in either order.
+            have: its axes as they are.
+            want: as the step takes them: shared ones, then free and summed ones in either order.
             free: the free ones.
             shared: the shared ones.
             sizes: of the shared, the free and the summed ones.
@@ -282,5 +305,5 @@ class Lowered:
         """
         free_first = want[len(shared) : len(shared) + len(free)] == free
         shape = sizes if free_first else (sizes[0], sizes[2], sizes[1])
-        view, order = self._moves(self.orders[node], want)
+        view, order = self._moves(have, want)
         return Layout(view, order, shape, transpose=free_first != rows_lead)

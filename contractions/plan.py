@@ -1,14 +1,11 @@
 """Plans: a network together with the order, layout and cost of its contraction."""
 
-import hashlib
-import json
-import logging
 import math
 import operator
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.metadata import version
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Literal, overload
@@ -19,7 +16,7 @@ import torch
 
 from contractions.calibration import this_machine
 from contractions.errors import ContractionTooLarge, NetworkError, PlanError
-from contractions.files import UnreadableFile, cache_folder, read_checked, write_checked
+from contractions.files import Entry
 from contractions.folding import Folded, split
 from contractions.lowering import Lowered
 from contractions.machine import ITEMSIZE, Machine
@@ -33,8 +30,6 @@ from contractions.tree import Cost, Path, cost, leaf_legs, products
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-_log = logging.getLogger(__name__)
 
 _FORMAT = 8
 _MOST_CALLS = 10**15
@@ -56,6 +51,7 @@ class Plan:
         trials: how many candidates were refined.
         stopped: why the search ended: "effort", "gain" or "clock".
         search_seconds: what the search took, or 0 if it came from the cache.
+        kept: whether it is kept on disk, with what its programs do.
     """
 
     network: Network
@@ -68,6 +64,7 @@ class Plan:
     trials: int
     stopped: str
     search_seconds: float
+    kept: bool
 
     @cached_property
     def cost(self) -> Cost:
@@ -124,7 +121,7 @@ class Plan:
     def _program(self, stacks: Stacks | None) -> Program:
         if stacks not in self._programs:
             given = None if stacks is None else Given(stacks)
-            self._programs[stacks] = Program(self.network, self._lowered, given)
+            self._programs[stacks] = Program(self._lowered, given, keep=self.kept)
         return self._programs[stacks]
 
     def program(self, source: Source) -> Program:
@@ -140,7 +137,7 @@ class Plan:
                 f"the source's dtype is {source.dtype!r}; expected None or a torch dtype among "
                 f"{', '.join(ITEMSIZE)}"
             )
-        return Program(self.network, self._lowered, source)
+        return Program(self._lowered, source, keep=self.kept)
 
     def resized(self, sizes: Mapping[Any, int]) -> "Plan":
         """The same tree for other sizes of the indices named, a batch for instance.
@@ -362,10 +359,9 @@ def plan(
         "search": [effort, seed, expected_calls, orders],
         "machine": asdict(machine),
     }
-    digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
-    file = cache_folder() / "plans" / f"{digest}.json"
+    entry = Entry("plans", key)
     start = time.perf_counter()
-    stored = _stored(file, network) if cache else None
+    stored = entry.read(partial(_stored, network=network)) if cache else None
     seconds = 0.0
     if stored is None:
         found = _search(
@@ -393,11 +389,12 @@ def plan(
         trials=found.trials,
         stopped=found.stopped,
         search_seconds=seconds,
+        kept=cache,
     )
     if stored is not None:
         vars(result)["cost"] = stored.cost  # as the plan would count it again
     elif cache and found.stopped != "clock":
-        write_checked(file, json.dumps(asdict(_Stored(found, result.cost))))
+        entry.write(asdict(_Stored(found, result.cost)))
     result._refuse_if_too_large()
     return result
 
@@ -463,21 +460,14 @@ def _search(
     return replace(found, path=depth_first(found.path, weights))
 
 
-def _stored(file: Any, network: Network) -> _Stored | None:
-    """What the cache holds for a network, or None if that is nothing or nothing that fits."""
-    try:
-        document: dict[str, Any] = dict(json.loads(read_checked(file)))
-        fields, predicted = document.pop("found"), Cost(**document.pop("cost"))
-        path = tuple((int(a), int(b)) for a, b in fields["path"])
-        found = Found(**{**fields, "path": path}, **document)
-    except UnreadableFile:
-        return None
-    except (TypeError, ValueError, KeyError):
-        _log.warning("ignoring %s: it holds no plan", file)
-        return None
-    nodes = sorted(node for pair in found.path for node in pair)
-    ordered = all(max(pair) < len(network.inputs) + step for step, pair in enumerate(found.path))
+def _stored(document: Any, *, network: Network) -> _Stored:
+    """What the cache holds for a network; a `ValueError` or `TypeError` if it is no such thing."""
+    rest = dict(document)
+    fields, predicted = rest.pop("found"), Cost(**rest.pop("cost"))
+    path = tuple((int(a), int(b)) for a, b in fields["path"])
+    found = Found(**{**fields, "path": path}, **rest)
+    nodes = sorted(node for pair in path for node in pair)
+    ordered = all(max(pair) < len(network.inputs) + step for step, pair in enumerate(path))
     if not ordered or nodes != list(range(2 * len(network.inputs) - 2)):
-        _log.warning("ignoring %s: its path does not fit the network", file)
-        return None
+        raise ValueError("its path does not fit the network")
     return _Stored(found, predicted)

@@ -14,7 +14,7 @@ from contractions.bound import Bound
 from contractions.errors import NetworkError
 from contractions.leases import LEASES
 from contractions.lowering import Lowered, Order
-from contractions.network import Network
+from contractions.script import Scripts
 from contractions.sources import Given, Source
 
 _NUMBERS = count()
@@ -40,34 +40,31 @@ class Program:
     `torch.func` by autograd through the steps.
 
     Args:
-        network: what is contracted.
-        lowered: its steps.
+        lowered: what is contracted, in which steps.
         source: what fills the tensors from the inputs of a run; by default the inputs are the
             tensors.
+        keep: whether its scripts are kept on disk.
     """
 
-    def __init__(self, network: Network, lowered: Lowered, source: Source | None = None) -> None:
-        self._network = network
-        self._inputs, self._output, self._sizes = network.numbered
-        self._lowered = lowered
+    def __init__(
+        self, lowered: Lowered, source: Source | None = None, *, keep: bool = False
+    ) -> None:
+        self._inputs, self._output, self._sizes = lowered.network.numbered
+        self._lowered, self._keep = lowered, keep
         if source is None:
             source = Given(tuple((leaf,) for leaf in range(len(self._inputs))))
-        orders = self._lowered.orders
-        self._as_given = all(
-            term == order for term, order in zip(self._inputs, orders, strict=False)
-        )
+        self._as_given = list(self._inputs) == lowered.leaf_orders
         self._given = source
         self._bound = self._as_given and source.bindable
         self._source = source if self._bound else Given(source.stacks)
-        self._final_view = tuple(self._sizes[index] for index in orders[-1])
-        self._final_order = tuple(orders[-1].index(index) for index in self._output)
+        self._scripts: dict[tuple[bool, bool], Scripts] = {}
         self._number = next(_NUMBERS)
         number = self._number
         weakref.finalize(self, LEASES.forget, partial(_belongs_to, number)).atexit = False
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A pickled program is a new one where it is loaded: its number is of this process."""
-        return Program, (self._network, self._lowered, self._given)
+        return partial(Program, keep=self._keep), (self._lowered, self._given)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Program":
         """Itself: nothing of it changes."""
@@ -79,14 +76,13 @@ class Program:
         Args:
             inputs: those of the source: by default an array for each tensor, of its shape.
         """
-        return self._finish(self._run(inputs, scaled=False)[0])
+        return self._run(inputs, scaled=False)[0]
 
     def run_scaled(self, inputs: Sequence[Tensor]) -> Scaled:
         """The contracted network as mantissa and logarithm, rescaled along the way."""
-        last, log_scale = self._run(inputs, scaled=True)
-        flat = self._finish(last)
-        mantissa, logarithm = _normalise(flat.reshape(-1, 1))
-        return Scaled(mantissa.reshape(flat.shape), log_scale + logarithm.reshape(flat.shape))
+        result, log_scale = self._run(inputs, scaled=True)
+        mantissa, logarithm = _normalise(result.reshape(-1, 1))
+        return Scaled(mantissa.reshape(result.shape), log_scale + logarithm.reshape(result.shape))
 
     def _run(self, inputs: Sequence[Tensor], *, scaled: bool) -> tuple[Tensor, Tensor]:
         inputs = tuple(inputs)
@@ -103,7 +99,7 @@ class Program:
             torch._C._functorch.maybe_current_level() is not None
             or forward_ad._current_level >= 0  # inside of `dual_level`
         )
-        if transformed or not self._lowered.steps:
+        if transformed or not self._lowered.path:
             return self.plain(inputs, scaled=scaled)
         if torch.is_grad_enabled() and any(given.requires_grad for given in inputs):
             last, log_scale = _Contraction.apply(self, scaled, *inputs)  # type: ignore[no-untyped-call]
@@ -150,16 +146,18 @@ class Program:
 
         def make() -> Bound:
             with torch.inference_mode(False), torch.no_grad():
-                return Bound(
-                    self._lowered,
-                    self._source,
-                    dtype=dtype,
-                    device=like.device,
-                    reverse=reverse,
-                    scaled=scaled,
-                )
+                scripts = self._scripts_of(reverse=reverse, scaled=scaled)
+                return Bound(scripts, self._source, dtype=dtype, device=like.device)
 
         return LEASES.borrow(key, make)
+
+    def _scripts_of(self, *, reverse: bool, scaled: bool) -> Scripts:
+        key = reverse, scaled
+        if key not in self._scripts:
+            self._scripts[key] = Scripts(
+                self._lowered, self._source.stacks, reverse=reverse, scaled=scaled, keep=self._keep
+            )
+        return self._scripts[key]
 
     def _leaves(self, arrays: Sequence[Tensor], terms: Sequence[Order]) -> list[Tensor]:
         """A tensor for each leaf, out of the stacks."""
@@ -180,22 +178,23 @@ class Program:
         return [torch.stack([leaves[leaf] for leaf in stack]) for stack in self._given.stacks]
 
     def plain(self, inputs: Sequence[Tensor], *, scaled: bool) -> tuple[Tensor, Tensor]:
-        """The last node and the logarithm of its scale, by operations that autograd can record."""
+        """What `Bound.forward` gives, by operations that autograd can record."""
         arrays = self._source.arrays(inputs)
-        nodes: list[Any] = list(self._leaves(arrays, self._lowered.orders))
-        scales: dict[int, Tensor] = {}
-        for number, (step, rescale) in enumerate(self._lowered.steps):
+        nodes: list[Any] = list(self._leaves(arrays, self._lowered.leaf_orders))
+        scales: list[tuple[Order, Tensor]] = []
+        for step, rescale in self._lowered.steps:
             result = step.plain(nodes[step.left], nodes[step.right])
             nodes[step.left] = nodes[step.right] = None  # its memory can go
             if scaled and rescale is not None:
                 rows = rescale.rows(result)
-                scales[number] = _scale(rows)
-                result = rescale.undone(rows / scales[number])
+                scale = _scale(rows)
+                scales.append((rescale.legs, scale))
+                result = rescale.undone(rows / scale)
             nodes.append(result)
-        return nodes[-1], self._lowered.log_scale(scales, like=nodes[-1])
-
-    def _finish(self, tensor: Tensor) -> Tensor:
-        return tensor.reshape(self._final_view).permute(self._final_order)
+        order = self._lowered.orders[-1]
+        last = nodes[-1].reshape([self._sizes[index] for index in order])
+        result = last.permute([order.index(index) for index in self._output])
+        return result, self._lowered.log_scale(scales, like=result)
 
 
 def _long_axes(shape: Sequence[int]) -> list[int]:
@@ -259,7 +258,7 @@ class _Contraction(torch.autograd.Function):
                 torch.autograd.grad(
                     last,
                     chosen,
-                    cotangent.reshape(last.shape),
+                    cotangent,
                     create_graph=True,
                     allow_unused=True,
                 )

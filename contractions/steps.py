@@ -2,16 +2,13 @@
 
 import math
 from dataclasses import dataclass
-from functools import partial
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from contractions.calls import Call
+from contractions.instructions import Instruction, parts
 from contractions.layout import Layout, Side
-
-_FEW, _LONG, _SMALL, _MOST_PARTS = 16, 4096, 1024, 256
 
 
 class Step(Protocol):
@@ -44,13 +41,15 @@ class Step(Protocol):
     def plain(self, left: Tensor, right: Tensor) -> Tensor:
         """The result from both nodes, by operations that autograd can record."""
 
-    def forward(self, left: Tensor, right: Tensor, *, out: Tensor, scratch: Tensor) -> list[Call]:
-        """Calls that write the result of two operands, all flat."""
+    def forward(
+        self, left: Tensor, right: Tensor, *, out: Tensor, scratch: Tensor
+    ) -> list[Instruction]:
+        """Instructions that write the result of two operands, all flat."""
 
     def pull(
         self, side: Side, cotangent: Tensor, other: Tensor, *, out: Tensor, scratch: Tensor
-    ) -> list[Call]:
-        """Calls that write the cotangent of one operand from that of the result, all flat."""
+    ) -> list[Instruction]:
+        """Instructions that write one operand's cotangent from that of the result, all flat."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +78,7 @@ class MatrixStep:
         if sorted((m, n, k))[1] == 1:
             return g * max(m, n, k)
         summed = ((k, m * n), (n, m * k), (m, k * n))
-        return max(_parts(g, length, entries) * entries for length, entries in summed)
+        return max(parts(g, length, entries) * entries for length, entries in summed)
 
     def plain(self, left: Tensor, right: Tensor) -> Tensor:
         """The product (g, m, n); outer and inner products without `bmm`, slow there."""
@@ -90,15 +89,17 @@ class MatrixStep:
             return (a.transpose(1, 2) * b).sum(1, keepdim=True)
         return torch.bmm(a, b)
 
-    def forward(self, left: Tensor, right: Tensor, *, out: Tensor, scratch: Tensor) -> list[Call]:
-        """Calls that write the product."""
+    def forward(
+        self, left: Tensor, right: Tensor, *, out: Tensor, scratch: Tensor
+    ) -> list[Instruction]:
+        """Instructions that write the product."""
         a, b = self.left_layout.operand(left), self.right_layout.operand(right)
         return _write(a, b, out=out.view(self.shape), scratch=scratch)
 
     def pull(
         self, side: Side, cotangent: Tensor, other: Tensor, *, out: Tensor, scratch: Tensor
-    ) -> list[Call]:
-        """Calls that write the cotangent of a or b before its transposition."""
+    ) -> list[Instruction]:
+        """Instructions that write the cotangent of a or b before its transposition."""
         c = cotangent.view(self.shape)
         if side == "left":
             layout, b = self.left_layout, self.right_layout.operand(other).conj()
@@ -115,43 +116,14 @@ def _write(
     *,
     out: Tensor,  # (g, m, n)
     scratch: Tensor,  # (g * k,) or more where m and n are 1
-) -> list[Call]:
-    """Calls that write the batched matrix product; outer and inner products without `bmm`."""
+) -> list[Instruction]:
+    """Instructions for a matrix product; outer and inner ones without `bmm`, slow there."""
     if a.shape[2] == 1:
-        return [partial(torch.mul, a, b, out=out)]
+        return [Instruction("multiply", (a, b, out))]
     if a.shape[1] == 1 and b.shape[2] == 1:
         terms = scratch[: b.numel()].view(b.shape)
         return [
-            partial(torch.mul, a.transpose(1, 2), b, out=terms),
-            partial(torch.sum, terms, (1,), keepdim=True, out=out),
+            Instruction("multiply", (a.transpose(1, 2), b, terms)),
+            Instruction("sum", (terms, out)),
         ]
-    (g, m, k), n = a.shape, b.shape[2]
-    parts = _parts(g, k, m * n)
-    if a.is_cuda and parts:
-        return _split(a, b, out=out, sums=scratch[: parts * m * n].view(parts, m, n))
-    return [partial(torch.bmm, a, b, out=out)]
-
-
-def _parts(g: int, length: int, entries: int) -> int:
-    """Into how many parts a GPU cuts a long sum of few entries, which would leave it idle, or 0."""
-    if g > _FEW or length < _LONG or entries > _SMALL:
-        return 0
-    parts = math.gcd(length, _MOST_PARTS)
-    return parts if parts > 1 else 0
-
-
-def _split(
-    a: Tensor,  # (g, m, k)
-    b: Tensor,  # (g, k, n)
-    *,
-    out: Tensor,  # (g, m, n)
-    sums: Tensor,  # (parts, m, n)
-) -> list[Call]:
-    """The product as a sum of parts that run at once."""
-    calls: list[Call] = []
-    for left, right, target in zip(a, b, out, strict=True):
-        first = left.unflatten(1, (len(sums), -1)).transpose(0, 1)
-        second = right.unflatten(0, (len(sums), -1))
-        calls.append(partial(torch.bmm, first, second, out=sums))
-        calls.append(partial(torch.sum, sums, (0,), out=target))
-    return calls
+    return [Instruction("product", (a, b, scratch, out))]

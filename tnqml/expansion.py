@@ -8,6 +8,7 @@ channel has a transfer matrix just so, with functions of its strength.
 """
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -67,14 +68,15 @@ def pauli_pieces(form: Form) -> tuple[Piece, ...]:
     frequencies, operators = spectrum(form)
     terms: dict[float, Array] = {}
     sines: dict[float, Array] = {}
+    gaps: dict[float, float] = {}  # those that differ by rounding are one
     for (w, left), (v, right) in itertools.product(
-        zip(frequencies, operators, strict=True), repeat=2
+        zip(frequencies.tolist(), operators, strict=True), repeat=2
     ):
         entry = _transfer(left, right, paulis)  # U P U^dagger, one pair of frequencies at a time
-        gap = float(np.round(w - v, 12))
-        terms[abs(gap)] = terms.get(abs(gap), 0) + entry.real
+        gap = gaps.setdefault(round(abs(w - v), 12), abs(w - v))
+        terms[gap] = terms.get(gap, 0) + entry.real
         if gap:
-            sines[abs(gap)] = sines.get(abs(gap), 0) + np.sign(gap) * entry.imag
+            sines[gap] = sines.get(gap, 0) + math.copysign(1, w - v) * entry.imag
     return _pieces(form, _trigonometric_columns(terms, sines), bits=2)
 
 

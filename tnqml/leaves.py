@@ -20,6 +20,8 @@ from tnqml.expansion import Function, Piece
 from tnqml.forms import Form
 
 Array = NDArray[Any]
+Pieces = Callable[[Form], tuple[Piece, ...]]
+"""A gate's tensors in one of the pictures."""
 
 _LARGEST_LEAF = 6  # legs, hence 64 entries
 _MOST_FUNCTIONS = 27
@@ -116,7 +118,7 @@ class _Wires:
 
 def wire(
     gates: Sequence[tuple[Form, tuple[int, ...], str | None, float]],
-    pieces: Callable[[Form], tuple[Piece, ...]],
+    pieces: Pieces,
     *,
     initial: Mapping[int, int],
     final: Sequence[Sequence[int | None]],

@@ -16,7 +16,7 @@ from tnqml.errors import RouteError
 from tnqml.evaluation import Evaluator
 from tnqml.expansion import fits_pauli_picture, ket_pieces, pauli_pieces
 from tnqml.filling import LeafSource
-from tnqml.leaves import wire
+from tnqml.kept_leaves import kept_leaves
 from tnqml.placed import Placed
 
 OPEN = "open"
@@ -108,8 +108,8 @@ class ConeNetwork:
         for name in range(len(first.qubits)):
             letter = letters[name] if name < len(letters) else "I"
             ends.append(_ENDS[picture][letter])
-        wired = wire(
-            gates,
+        wired = kept_leaves(
+            first,
             pauli_pieces if picture == "pauli" else ket_pieces,
             initial={0: 0},
             final=ends,

@@ -1,0 +1,160 @@
+"""What a program's steps are made of: few operations, each on memory that stays where it is."""
+
+import math
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import NamedTuple
+from weakref import WeakValueDictionary
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from contractions.calls import Call
+
+_FEW, _LONG, _SMALL, _MOST_PARTS = 16, 4096, 1024, 256
+_MOST_SHORT = 2**31  # entries that 32 bits can count
+
+
+class Permutation(NamedTuple):
+    """How axes are permuted.
+
+    Attributes:
+        sizes: of the axes before.
+        order: for each axis behind which one it was.
+    """
+
+    sizes: tuple[int, ...]
+    order: tuple[int, ...]
+
+
+class Instruction(NamedTuple):
+    """One operation on views of a block of memory.
+
+    Attributes:
+        operation: its name, among `OPERATIONS`.
+        views: what it reads, then what it writes.
+        permutation: of a gather's entries.
+    """
+
+    operation: str
+    views: tuple[Tensor, ...]
+    permutation: Permutation | None = None
+
+
+def _product(
+    a: Tensor,  # (g, m, k)
+    b: Tensor,  # (g, k, n)
+    scratch: Tensor,  # flat, of `parts(g, k, m * n) * m * n` entries or more
+    out: Tensor,  # (g, m, n)
+) -> list[Call]:
+    """The batched matrix product."""
+    if a.is_cuda:
+        (g, m, k), n = a.shape, b.shape[2]
+        count = parts(g, k, m * n)
+        if count:
+            return _split(a, b, scratch[: count * m * n].view(count, m, n), out)
+    return [partial(torch.bmm, a, b, out=out)]
+
+
+def parts(g: int, length: int, entries: int) -> int:
+    """Into how many parts a GPU cuts a long sum of few entries, which would leave it idle, or 0."""
+    if g > _FEW or length < _LONG or entries > _SMALL:
+        return 0
+    count = math.gcd(length, _MOST_PARTS)
+    return count if count > 1 else 0
+
+
+def _split(
+    a: Tensor,  # (g, m, k)
+    b: Tensor,  # (g, k, n)
+    sums: Tensor,  # (parts, m, n)
+    out: Tensor,  # (g, m, n)
+) -> list[Call]:
+    """The product as a sum of parts that run at once."""
+    calls: list[Call] = []
+    for left, right, target in zip(a, b, out, strict=True):
+        first = left.unflatten(1, (len(sums), -1)).transpose(0, 1)
+        second = right.unflatten(0, (len(sums), -1))
+        calls.append(partial(torch.bmm, first, second, out=sums))
+        calls.append(partial(torch.sum, sums, (0,), out=target))
+    return calls
+
+
+def _multiply(a: Tensor, b: Tensor, out: Tensor) -> list[Call]:
+    return [partial(torch.mul, a, b, out=out)]
+
+
+def _add_product(a: Tensor, b: Tensor, out: Tensor) -> list[Call]:
+    return [partial(torch.addcmul, out, a, b, out=out)]
+
+
+def _sum(a: Tensor, out: Tensor) -> list[Call]:
+    return [partial(torch.sum, a, (1,), keepdim=True, out=out)]
+
+
+def _copy(source: Tensor, out: Tensor) -> list[Call]:
+    return [partial(out.copy_, source)]
+
+
+def _gather(
+    source: Tensor,  # (rows, entries) or (rows, entries, tail)
+    out: Tensor,  # the same
+    places: Tensor,  # (entries,), see `gather_map`
+) -> list[Call]:
+    return [partial(torch.index_select, source, 1, places, out=out)]
+
+
+def _rescale(
+    rows: Tensor,  # (rows, entries)
+    scale: Tensor,  # (rows, 1)
+) -> list[Call]:
+    return [partial(_rescaled, rows, scale)]
+
+
+def _rescaled(rows: Tensor, scale: Tensor) -> None:
+    """Divide each row by its largest modulus, which goes to `scale`; 1 for a row of zeros."""
+    largest = rows.abs().amax(1, keepdim=True)
+    scale.copy_(torch.where(largest > 0, largest, 1))
+    rows /= scale
+
+
+def _divide(scale: Tensor, out: Tensor) -> list[Call]:
+    return [partial(torch.div, out, scale, out=out)]
+
+
+OPERATIONS: dict[str, Callable[..., list[Call]]] = {
+    "product": _product,
+    "multiply": _multiply,
+    "add product": _add_product,
+    "sum": _sum,
+    "copy": _copy,
+    "gather": _gather,
+    "rescale": _rescale,
+    "divide": _divide,
+}
+"""What an instruction may do: from its views, and a gather's map, the calls that do it."""
+
+
+_MAPS: WeakValueDictionary[object, Tensor] = WeakValueDictionary()
+
+
+def gather_map(permutation: Permutation, device: torch.device) -> Tensor:
+    """Where each entry comes from when axes are permuted; all that permute alike share it."""
+    places = _MAPS.get((permutation, device))
+    if places is None:
+        with torch.inference_mode(mode=False), torch._C._DisableFuncTorch():
+            places = torch.from_numpy(_map(*permutation)).to(device)
+        _MAPS[permutation, device] = places
+    return places
+
+
+def _map(sizes: Sequence[int], order: Sequence[int]) -> NDArray[np.signedinteger]:
+    """The same as numbers: what the leading axes contribute plus what the others do."""
+    dtype = np.int32 if math.prod(sizes) <= _MOST_SHORT else np.int64
+    moved = np.arange(math.prod(sizes), dtype=dtype).reshape(sizes).transpose(order)
+    half = len(order) // 2
+    leading = moved[(slice(None),) * half + (0,) * (len(order) - half)]
+    places: NDArray[np.signedinteger] = np.add.outer(leading.ravel(), moved[(0,) * half].ravel())
+    return places.ravel()
