@@ -9,7 +9,7 @@ from torch import Tensor
 from contractions.calls import Calls
 from contractions.errors import NetworkError
 from contractions.script import Scripts
-from contractions.sources import Source
+from contractions.sources import Filling, Source
 
 _PAGE, _SOON_TOUCHED = 4096, 1 << 20  # bytes
 
@@ -36,6 +36,10 @@ class Bound:
         steps, self._places = scripts.forward.on(self._block)
         pulled = self._places["pulled"]
         self._filling = source.bind(self._places["stacks"], pulled)
+        if not isinstance(self._filling, Filling):
+            raise NetworkError(
+                f"the source's bind gives a {type(self._filling).__name__}; expected a Filling"
+            )
         if pulled and len(self._filling.gradients) != len(self._filling.inputs):
             raise NetworkError(
                 f"the source has gradients for {len(self._filling.gradients)} of its "
@@ -60,6 +64,11 @@ class Bound:
         calls = self._reverses.get(wanted)
         if calls is None:
             needed = tuple(map(bool, self._filling.needed(wanted)))
+            if len(needed) != len(self._places["stacks"]):
+                raise NetworkError(
+                    f"needed of the source's filling gives {len(needed)} flags; expected one for "
+                    f"each of its {len(self._places['stacks'])} stacks"
+                )
             steps, _ = self._scripts.reverse(needed).on(self._block)
             calls = Calls([*steps, *self._filling.reverse(wanted)], self._block.device)
             self._reverses[wanted] = calls

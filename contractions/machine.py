@@ -61,7 +61,7 @@ class Machine:
 
     def itemsize(self, dtype: str) -> int:
         """Bytes of one number; refuses dtypes that the engine does not contract."""
-        if dtype not in ITEMSIZE:
+        if not isinstance(dtype, str) or dtype not in ITEMSIZE:
             raise PlanError(f"dtype is {dtype!r}; expected one of {', '.join(ITEMSIZE)}")
         return ITEMSIZE[dtype]
 

@@ -128,9 +128,16 @@ class Plan:
         """A program of this plan whose tensors a source fills; `contract` makes its own.
 
         Raises:
-            NetworkError: the source's stacks do not fit the network, or its dtype is none that the
-                engine contracts.
+            NetworkError: it is no source, its stacks do not fit the network, or its dtype is none
+                that the engine contracts.
         """
+        missing = [
+            name for name in ("stacks", "dtype", "bindable", "arrays") if not hasattr(source, name)
+        ]
+        if missing:
+            raise NetworkError(
+                f"a {type(source).__name__} has no {missing[0]!r}; expected a Source"
+            )
         self._checked(source.stacks)
         if source.dtype not in (None, *(getattr(torch, name) for name in ITEMSIZE)):
             raise NetworkError(
@@ -144,7 +151,12 @@ class Plan:
 
         Raises:
             ContractionTooLarge: with these sizes the plan breaks its memory cap.
+            NetworkError: an index is not in the network, or a size is none.
         """
+        if not isinstance(sizes, Mapping):
+            raise NetworkError(
+                f"got a {type(sizes).__name__} of sizes; expected a mapping from indices"
+            )
         if all(self.network.sizes.get(index) == size for index, size in sizes.items()):
             return self
         resized = replace(self, network=self.network.resized(sizes))
@@ -181,10 +193,11 @@ class Plan:
         """The contracted network, its axes as `network.output`.
 
         Args:
-            arrays: one array a tensor, all numpy or all torch, of the plan's dtype and the
+            arrays: one array a tensor, or one for each of `stacks`, or one tensor that holds them
+                along its first axis; all numpy or all torch, of the plan's dtype and the
                 network's shapes, on one device. Torch tensors carry gradients of any order.
             stacks: for each array, if it holds several tensors of one shape along a first axis,
-                which: a partition of the tensors by number.
+                which: a partition of the tensors by number, as sequences of integers.
             scaled: return a `Scaled` (mantissa and logarithm), for results that would underflow.
 
         Returns:
@@ -216,6 +229,10 @@ class Plan:
         Raises:
             NetworkError: a tensor does not exist, or an array does not fit it.
         """
+        if not isinstance(fixed, Mapping):
+            raise NetworkError(
+                f"got a {type(fixed).__name__} of arrays; expected a mapping from tensors"
+            )
         count = len(self.network.inputs)
         unknown = [tensor for tensor in fixed if tensor not in range(count)]
         if unknown:
@@ -229,6 +246,10 @@ class Plan:
         return Folded(rest, tuple(folded), cut.varying)
 
     def _check(self, arrays: Sequence[Any], stacks: Stacks | None) -> Literal["numpy", "torch"]:
+        if not isinstance(arrays, Sequence | torch.Tensor | np.ndarray):
+            raise NetworkError(
+                f"got a {type(arrays).__name__} of arrays; expected a sequence, one array a tensor"
+            )
         shapes = self.network.shapes
         if stacks is not None:
             shapes = tuple((len(stack), *shapes[stack[0]]) for stack in stacks)
@@ -251,9 +272,10 @@ class Plan:
                 )
             name = str(array.dtype).removeprefix("torch.")
             if name != self.dtype:
+                advice = f" or plan with dtype={name!r}" if name in ITEMSIZE else ""
                 raise NetworkError(
                     f"array {position} is {name}, but the plan was made for {self.dtype}; convert "
-                    f"it or plan with dtype={name!r}"
+                    f"it{advice}"
                 )
             if kinds == {"torch"} and array.device != arrays[0].device:
                 raise NetworkError(
@@ -324,6 +346,7 @@ def plan(
 
     Raises:
         ContractionTooLarge: the best plan found needs more than `memory`.
+        NetworkError: what is to be planned is no `Network`.
         PlanError: an option is out of its range.
 
     Example:
@@ -332,6 +355,8 @@ def plan(
         >>> plan(triangle, cache=False).contract([np.ones((2, 2))] * 3)
         array(8.)
     """
+    if not isinstance(network, Network):
+        raise NetworkError(f"got a {type(network).__name__} to plan; expected a Network")
     machine = this_machine() if machine is None else machine
     if not isinstance(machine, Machine):
         raise PlanError(

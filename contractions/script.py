@@ -19,7 +19,7 @@ from contractions.files import Entry, code_hash
 from contractions.instructions import OPERATIONS, Instruction, Permutation, gather_map
 from contractions.lowering import Lowered, Order
 
-_WORTH_KEEPING = 32  # steps: fewer are decided as soon as they are read
+_WORTH_KEEPING = 8  # steps: fewer are decided as soon as they are read
 
 
 @dataclass

@@ -50,6 +50,15 @@ class Filling:
                 raise NetworkError(
                     f"{name} of a source's filling is {getattr(self, name)!r}; expected a function"
                 )
+        if not isinstance(self.forward, Sequence) or not all(map(callable, self.forward)):
+            raise NetworkError(
+                f"forward of a source's filling is {self.forward!r:.60}; expected a sequence of "
+                "calls"
+            )
+        if not isinstance(self.nbytes(), int):
+            raise NetworkError(
+                f"nbytes of a source's filling gives {self.nbytes()!r}; expected an integer"
+            )
 
 
 class Source(Protocol):

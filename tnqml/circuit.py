@@ -68,7 +68,7 @@ class Circuit:
                 raise CircuitError(
                     f"a circuit has {count!r} {what}; expected an integer of at least {least}"
                 )
-        if split not in {"layers", "qubits"}:
+        if split not in ("layers", "qubits"):
             raise CircuitError(f"split is {split!r}; expected 'layers' or 'qubits'")
         if math.log2(max(amplitudes, 1)) > qubits:
             raise CircuitError(

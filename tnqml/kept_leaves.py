@@ -10,7 +10,7 @@ from contractions.files import Entry, code_hash
 from tnqml.cone import Cone
 from tnqml.leaves import Leaf, Pieces, Source, Wired, wire
 
-_WORTH_KEEPING = 40  # gates: the leaves of fewer are made as soon as they are read
+_WORTH_KEEPING = 20  # gates: the leaves of fewer are made as soon as they are read
 
 
 def kept_leaves(

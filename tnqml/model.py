@@ -86,7 +86,7 @@ class DistributedModel(nn.Module):
             state vectors; "auto" takes the one with the lower predicted cost. See `cost`.
         init: initial parameters: "uniform" over a turn, "small" around 0, or "identity", which
             makes a circuit of `ansatz.mirrored` the identity and sets any other's to 0.
-        seed: of the initial parameters.
+        seed: of the initial parameters, from 0 to 2^64 - 1.
         memory: cap in bytes for all that is held at once; by default 70% of the machine's.
         expected_calls: how often the model will run. More calls are worth a longer search for a
             plan, once: with 10,000 that of a deep model takes seconds and gains some tens of
@@ -159,7 +159,9 @@ class DistributedModel(nn.Module):
         )
 
     def route(self, name: RouteName) -> Route:
-        """The route of that name, made when it is first asked for."""
+        """The route "pauli" or "state", made when it is first asked for."""
+        if name not in ("pauli", "state"):
+            raise RouteError(f"route {name!r} is no way to run; expected 'pauli' or 'state'")
         if name not in self._routes:
             kind = PauliRoute if name == "pauli" else StateRoute
             self._routes[name] = kind(self.circuit, self._outputs)
@@ -232,7 +234,7 @@ class DistributedModel(nn.Module):
                 f"x is on {x.device}, the model on {self.theta.device}; move one to the other"
             )
         converted = x.to(self.dtype)
-        if torch._C._functorch.maybe_current_level() is None:  # values can be looked at
+        if not _is_transformed():  # values can be looked at
             self._check_values(converted)
         return converted
 
@@ -282,7 +284,10 @@ class DistributedModel(nn.Module):
 
     def _values(self, x: Tensor, task: Task) -> tuple[Tensor, Tensor]:
         choice = self._choose(len(x), task.unscaled)
-        return self.route(choice.route).values(self.theta, x, task=task)
+        values, logs = self.route(choice.route).values(self.theta, x, task=task)
+        if self._records(x) and not values.requires_grad and not _is_transformed():
+            values = values + 0 * (self.theta.sum() + x.sum())  # a gradient, of zeros
+        return values, logs
 
     def forward(
         self,
@@ -322,7 +327,7 @@ class DistributedModel(nn.Module):
             (batch, observables, parameters), or (batch, observables, features) if those are
             wanted; detached.
         """
-        if wanted not in {"parameters", "features"}:
+        if wanted not in ("parameters", "features"):
             raise InputError(f"wanted is {wanted!r}; expected 'parameters' or 'features'")
         x = self.check_input(x)
         task = self._task(gradient=True)
@@ -376,7 +381,8 @@ class DistributedModel(nn.Module):
     ) -> Tensor:
         """(batch, shots, k) of 0 and 1: outcomes of measuring k qubits, by default all.
 
-        Up to 12 qubits of a model of any width; more where a state vector fits.
+        Up to 12 qubits of a model of any width; more where a state vector fits. The same seed, from
+        0 to 2^64 - 1, gives the same outcomes.
         """
         shots = check_count(shots, "shots")
         generator = torch.Generator().manual_seed(
@@ -446,3 +452,8 @@ class DistributedModel(nn.Module):
             f"{circuit.parameters} parameters, {len(self.observables)} observables, "
             f"parties {' and '.join(circuit.parties) or 'none'}, route {self.wanted_route!r}"
         )
+
+
+def _is_transformed() -> bool:
+    """Whether this runs under a transform of `torch.func`."""
+    return torch._C._functorch.maybe_current_level() is not None

@@ -76,6 +76,11 @@ class Observable:
 
     __rmul__ = __mul__
 
+    def __truediv__(self, divisor: float) -> "Observable":
+        if not isinstance(divisor, int | float):
+            return NotImplemented
+        return self * (1 / divisor)
+
     def __neg__(self) -> "Observable":
         return -1.0 * self
 
@@ -100,7 +105,11 @@ def pauli(letters: Mapping[int, str] | str, qubits: Sequence[int] | None = None)
         True
     """
     if isinstance(letters, str):
-        places = range(len(letters)) if qubits is None else qubits
+        if qubits is not None and not isinstance(qubits, Iterable):
+            raise CircuitError(
+                f"Pauli word {letters!r} on qubits {qubits!r}; expected a sequence of them"
+            )
+        places = range(len(letters)) if qubits is None else tuple(qubits)
         if len(set(places)) != len(letters) or len(places) != len(letters):
             raise CircuitError(
                 f"Pauli word {letters!r} on qubits {tuple(places)}; expected one distinct qubit "
@@ -153,5 +162,7 @@ def projector(qubit: int) -> Observable:
 
 def parity(qubits: Iterable[int]) -> Observable:
     """The product of Z over distinct qubits."""
+    if not isinstance(qubits, Iterable):
+        raise CircuitError(f"a parity over {qubits!r}; expected several qubits")
     listed = list(qubits)
     return pauli("Z" * len(listed), listed)

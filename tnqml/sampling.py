@@ -1,5 +1,6 @@
 """Probabilities of bit strings, and bit strings drawn from them."""
 
+import operator
 from collections.abc import Sequence
 from numbers import Integral
 
@@ -37,10 +38,10 @@ def probabilities(
             state vector.
         ContractionTooLarge: neither the state nor the light cone fits the memory cap.
     """
-    listed = [qubits] if isinstance(qubits, Integral) else list(qubits)
-    if not all(isinstance(qubit, Integral) for qubit in listed):
-        raise InputError(f"qubits are {tuple(listed)}; expected integers")
-    listed = [int(qubit) for qubit in listed]
+    given = [qubits] if isinstance(qubits, Integral) else list(qubits)
+    if any(isinstance(qubit, bool) or not hasattr(qubit, "__index__") for qubit in given):
+        raise InputError(f"qubits are {tuple(given)}; expected integers")
+    listed = [operator.index(qubit) for qubit in given]
     if not listed or len(set(listed)) != len(listed):
         raise InputError(f"qubits are {tuple(listed)}; expected at least one, each once")
     if min(listed) < 0 or max(listed) >= circuit.qubits:

@@ -104,7 +104,7 @@ def save(model: DistributedModel, folder: str | Path) -> None:
 
 
 def _path(folder: object) -> Path:
-    if not isinstance(folder, str | os.PathLike):
+    if not isinstance(folder, str | os.PathLike) or not os.fspath(folder):
         raise StorageError(f"the folder is {folder!r:.40}; expected a path")
     return Path(folder)
 

@@ -199,6 +199,7 @@ def test_a_good_order_of_the_caller_is_used():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"dtype": []}, r"dtype is \[\]; expected one of float32"),
         ({"dtype": "float16"}, "dtype is 'float16'; expected one of float32, float64"),
         ({"memory": 0}, "memory is 0; expected 1 or more"),
         ({"memory": -5}, "memory is -5; expected 1 or more"),
@@ -254,7 +255,9 @@ def test_options_may_be_numpy_integers(monkeypatch, tmp_path):
             [np.ones((2, 3)), np.ones((3, 4), dtype=np.float32)],
             "array 1 is float32, but the plan was made for float64",
         ),
-        ([np.ones((2, 3)), np.ones((3, 4), dtype=int)], "array 1 is int64"),
+        ([np.ones((2, 3)), np.ones((3, 4), dtype=int)], "array 1 is int64.*convert it$"),
+        (None, "got a NoneType of arrays; expected a sequence"),
+        (iter([]), "of arrays; expected a sequence"),
         ([torch.ones(2, 3), torch.ones(3, 4)], "array 0 is float32.*float64"),
         ([np.ones((2, 3)), torch.ones(3, 4, dtype=torch.float64)], "numpy, torch; pass all"),
         ([[[1.0] * 3] * 2, [[1.0] * 4] * 3], "pass all numpy or all torch"),
@@ -265,6 +268,16 @@ def test_arrays_that_do_not_fit_are_refused(arrays, message, scaled):
     made = plan(Network.from_einsum("ab,bc->ac", [(2, 3), (3, 4)]), machine=MACHINE, cache=False)
     with pytest.raises(NetworkError, match=message):
         made.contract(arrays, scaled=scaled)
+
+
+def test_none_is_no_network_and_no_mapping():
+    with pytest.raises(NetworkError, match="got a NoneType to plan; expected a Network"):
+        plan(None)
+    made = plan(Network.from_einsum("ab,bc->ac", [(2, 3), (3, 4)]), machine=MACHINE, cache=False)
+    with pytest.raises(NetworkError, match="got a NoneType of sizes; expected a mapping"):
+        made.resized(None)
+    with pytest.raises(NetworkError, match="got a NoneType of arrays; expected a mapping"):
+        made.fold(None)
 
 
 def test_arrays_on_two_devices_are_refused():

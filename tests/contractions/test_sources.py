@@ -208,7 +208,11 @@ class Changed(Squares):
     ("change", "message"),
     [
         ({"nbytes": 72}, "nbytes of a source's filling is 72; expected a function"),
+        ({"nbytes": lambda: "72"}, "nbytes of a source's filling gives '72'; expected an integer"),
         ({"needed": None}, "needed of a source's filling is None"),
+        ({"needed": lambda _: [True]}, "needed of the source's filling gives 1 flags"),
+        ({"forward": 3}, "forward of a source's filling is 3; expected a sequence of calls"),
+        ({"forward": [3]}, r"forward of a source's filling is \[3\]"),
         ({"gradients": [torch.ones(1)]}, "the source has gradients for 1 of its 2 inputs"),
     ],
 )
@@ -217,6 +221,21 @@ def test_a_filling_that_is_not_well_formed_is_refused_and_harms_no_other(made, c
     with pytest.raises(NetworkError, match=message):
         made.program(Changed(change=tuple(change.items()))).run(inputs)
     assert made.program(Squares()).run(inputs).sum() == 81
+
+
+def test_what_is_no_source_is_refused(made):
+    with pytest.raises(NetworkError, match="a NoneType has no 'stacks'; expected a Source"):
+        made.program(None)
+
+
+def test_a_source_binds_to_a_filling(made):
+    @dataclass(frozen=True)
+    class Bindless(Squares):
+        def bind(self, stacks: Sequence[Tensor], cotangents: Sequence[Tensor]) -> Filling:  # noqa: ARG002
+            return None  # type: ignore[return-value]
+
+    with pytest.raises(NetworkError, match="the source's bind gives a NoneType"):
+        made.program(Bindless()).run([torch.ones(2, 3, 3), torch.ones(1, 3, 3)])
 
 
 def test_arrays_may_come_as_one_tensor_or_one_by_one(made):

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
+import torch
 from random_circuits import ANGLED, ONE, TWO, random_gate
 
-from tnqml import KINDS, CircuitError, Gate, TnqmlError, reference
+from tnqml import KINDS, Circuit, CircuitError, DistributedModel, Gate, TnqmlError, X, reference
 from tnqml.paulis import pauli_matrix
 
 
@@ -193,3 +194,21 @@ def test_the_lists_of_the_tests_are_complete():
     assert set(ANGLED) == {kind for kind in KINDS if gate(kind).form.has_angle}
     assert all(gate(kind).form.arity == 1 for kind in ONE)
     assert all(gate(kind).form.arity == 2 for kind in TWO)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_frequencies_of_diagonal_gates_keep_all_their_digits(seed):
+    """Where they were rounded to 12 places, large angles showed it."""
+    generator = np.random.default_rng(seed)
+    one, two = (generator.uniform(-7, 7, size) for size in (2, 4))
+    gates = [
+        *(Gate("h", qubit) for qubit in range(2)),
+        Gate("diagonal", 0, phases=one, feature=0),
+        Gate("diagonal", (0, 1), phases=two, feature=0),
+    ]
+    x = 1e3 * torch.rand(20, 1, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+    values = [
+        DistributedModel(Circuit(2, gates), [X(0), X(1)], route=route, dtype=torch.float64)(x)
+        for route in ("pauli", "state")
+    ]
+    torch.testing.assert_close(*values, rtol=0, atol=3e-11)

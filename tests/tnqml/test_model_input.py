@@ -200,6 +200,10 @@ def test_a_model_prints_what_it_is():
         (lambda m: m.qasm(torch.zeros(1, 4)), r"x is \(1, 4\); expected a torch tensor"),
         (lambda m: m.sample(torch.zeros(1, 4), shots=2, seed=True), "seed is True"),
         (lambda m: m.cost(batch=True), "batch is True"),
+        (lambda m: m.probabilities(torch.zeros(1, 4), qubits=[True]), "expected integers"),
+        (lambda m: m.probabilities(torch.zeros(1, 4), qubits=[0.5]), "expected integers"),
+        (lambda m: m.probabilities(torch.zeros(1, 4), qubits=[-1]), "has qubits 0 to 3"),
+        (lambda m: m.jacobian(torch.zeros(1, 4), wanted=[]), r"wanted is \[\]"),
         (lambda m: DistributedModel(m.circuit, Z(0), memory="1GB"), "memory is '1GB'"),
         (lambda _: DistributedModel(None, Z(0)), "the circuit is a NoneType"),
     ],
@@ -209,6 +213,41 @@ def test_wrong_kinds_of_arguments_are_named(call, message):
     assert model.cost(batch=np.int64(3)) == model.cost(batch=3)
     with pytest.raises(InputError, match=message):
         call(model)
+
+
+def test_an_unknown_route_is_not_another():
+    with pytest.raises(RouteError, match="route 'z' is no way to run"):
+        DistributedModel(CIRCUIT, Z(0)).route("z")
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: pauli("X", 0), "Pauli word 'X' on qubits 0; expected a sequence"),
+        (lambda: parity(3), "a parity over 3; expected several qubits"),
+        (lambda: Circuit(2, [], split=[]), r"split is \[\]"),
+    ],
+)
+def test_one_where_several_are_expected_is_named(make, message):
+    with pytest.raises(CircuitError, match=message):
+        make()
+
+
+def test_qubits_may_be_a_tensor_and_weights_be_divided():
+    model = DistributedModel(CIRCUIT, Z(0) / 2)
+    x = torch.zeros(1, CIRCUIT.features)
+    one, two = (model.sample(x, shots=3, seed=0, qubits=q) for q in (torch.arange(2), [0, 1]))
+    assert torch.equal(one, two)
+    assert model.observables[0] == 0.5 * Z(0)
+
+
+@pytest.mark.parametrize("observable", [Z(0), Observable([(1.0, ())])])
+@pytest.mark.parametrize("route", ["auto", "pauli", "state"])
+def test_what_depends_on_no_parameter_has_a_gradient_of_zeros(route, observable):
+    gates = [Gate("ry", 0, feature=0), Gate("rx", 1, parameter=0)]
+    model = DistributedModel(Circuit(2, gates), observable, route=route)
+    model(torch.rand(3, 1)).sum().backward()
+    torch.testing.assert_close(model.theta.grad, torch.zeros(1), rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("observables", [3, None])
