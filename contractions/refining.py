@@ -4,13 +4,12 @@ import heapq
 import math
 from collections.abc import Collection, Iterable, Sequence
 
-import cotengra
 import cotengrust
 import numpy as np
 
 from contractions.legs import Legs, bits
 from contractions.machine import Rates
-from contractions.tree import Path
+from contractions.tree import Path, symbol_of
 
 _PASSES = 20
 _BRANCHES = 7  # at once; the time of the best order of one more is about threefold
@@ -165,7 +164,7 @@ class Refiner:
         terms: list[list[str]] = [[] for _ in outer]
         output, sizes = [], {}
         for number, (holders, group) in enumerate(groups.items()):
-            symbol = cotengra.get_symbol(number)
+            symbol = symbol_of(number)
             sizes[symbol] = self._legs.entries(group)
             for place in holders:
                 if place >= 0:

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 
-import cotengra
 import cotengrust
 import numpy as np
 
@@ -20,7 +19,7 @@ from contractions.network import Network
 from contractions.partition import Graph, bisected, shared
 from contractions.refining import Refiner
 from contractions.simplify import simplified
-from contractions.tree import Path, leaf_legs
+from contractions.tree import Path, leaf_legs, symbol_of
 
 _log = logging.getLogger(__name__)
 
@@ -220,7 +219,7 @@ class _Paths:
 
     def __init__(self, network: Network) -> None:
         inputs, output, sizes = network.numbered
-        symbols = [cotengra.get_symbol(index) for index in range(len(sizes))]
+        symbols = [symbol_of(index) for index in range(len(sizes))]
         self._network = network
         self._inputs = [tuple(symbols[index] for index in term) for term in inputs]
         self._output = tuple(symbols[index] for index in output)

@@ -55,6 +55,11 @@ class Product:
     legs: frozenset[int]
 
 
+def symbol_of(index: int) -> str:
+    """A letter for an index, as cotengrust takes it; none is half of a surrogate pair."""
+    return chr(index + 0x100 if index < 0xD000 else index + 0x1000)
+
+
 def leaf_legs(network: Network) -> list[frozenset[int]]:
     """The indices of each tensor after what only it holds is summed."""
     inputs, output, _ = network.numbered
