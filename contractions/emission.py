@@ -30,7 +30,7 @@ class Emission:
     def __init__(
         self, lowered: Lowered, stacks: Sequence[Sequence[int]], *, reverse: bool, scaled: bool
     ) -> None:
-        self._lowered, self._stacks, self._has_reverse = lowered, stacks, reverse
+        self._lowered, self._stacks = lowered, stacks
         self._steps = [step for step, _ in lowered.steps]
         self._leaves = len(lowered.orders) - len(self._steps)
         self._rescales = [rescale if scaled else None for _, rescale in lowered.steps]
@@ -115,7 +115,7 @@ class Emission:
             if rescale is not None:
                 scale = self._flat((number, "scale")).view(-1, 1)
                 self._divisors[number] = scale
-                made.append(Instruction("rescale", (rescale.rows(out), scale)))
+                made.append(Instruction("rescale", (scale, rescale.rows(out))))
         return made
 
     def reverse(self, needed_stacks: Sequence[bool]) -> list[Instruction]:

@@ -4,20 +4,25 @@ What takes long to find and follows from little else is kept there, by kind and 
 that it follows from.
 """
 
+import contextlib
 import hashlib
 import json
 import logging
 import os
 import tempfile
+from collections import Counter
 from collections.abc import Callable
-from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
 
 from contractions.errors import ContractionError
 
 _log = logging.getLogger(__name__)
-_unwritable: set[Path] = set()
+_MOST_BYTES, _LOOK_EVERY = 1 << 28, 64  # of one kind; writes
+
+_said: set[tuple[str, Path]] = set()
+_writes: Counter[Path] = Counter()
 
 Kept = TypeVar("Kept")
 
@@ -27,8 +32,16 @@ class UnreadableFile(ContractionError):
 
 
 def cache_folder() -> Path:
-    """Where plans and the machine's calibration are kept: ``$XDG_CACHE_HOME/tnqml``."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    """Where the machine's calibration, plans and what follows from them are kept.
+
+    ``$XDG_CACHE_HOME/tnqml``, or ``~/.cache/tnqml``; among the temporary files if there is no home.
+    """
+    base = os.environ.get("XDG_CACHE_HOME")
+    if not base:
+        try:
+            return Path.home() / ".cache" / "tnqml"
+        except RuntimeError:  # a user without an entry, as containers have them
+            base = tempfile.gettempdir()
     return Path(base) / "tnqml"
 
 
@@ -48,7 +61,10 @@ def read_checked(path: Path) -> str:
         intact = document["checksum"] == _checksum(text)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise UnreadableFile(f"no file {path}") from error
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except OSError as error:
+        _say_once("cannot read", path, error)
+        raise UnreadableFile(f"cannot read {path}: {error}") from error
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         _log.warning("ignoring %s: it is not a cache file of this program", path)
         raise UnreadableFile(f"{path} is not a cache file") from error
     if not intact:
@@ -72,13 +88,18 @@ def write_checked(path: Path, text: str) -> None:
     except OSError as error:
         if part is not None:
             part.unlink(missing_ok=True)
-        if path.parent not in _unwritable:
-            _unwritable.add(path.parent)
-            _log.warning("cannot keep %s: %s; it will be made anew next time", path, error)
+        _say_once("cannot keep", path, error)
+
+
+def _say_once(what: str, path: Path, error: OSError) -> None:
+    """A warning, unless it was given for another file of the folder."""
+    if (what, path.parent) not in _said:
+        _said.add((what, path.parent))
+        _log.warning("%s %s: %s; it will be made anew next time", what, path, error)
 
 
 class Entry:
-    """A place in the cache for one thing.
+    """A place in the cache for one thing; the oldest of its kind go when they are too many.
 
     Args:
         kind: of things, a folder's name.
@@ -108,11 +129,36 @@ class Entry:
     def write(self, document: object) -> None:
         """Keep it, as what JSON can write."""
         write_checked(self._file, json.dumps(document, separators=(",", ":")))
+        folder = self._file.parent
+        if _writes[folder] % _LOOK_EVERY == 0:
+            _drop_oldest(folder, most_bytes=_MOST_BYTES)
+        _writes[folder] += 1
 
 
-@cache
-def code_hash(folder: Path) -> str:
-    """A hash of the code in a package's folder: what follows from it is void when it changes."""
-    return hashlib.sha256(
-        b"".join(file.read_bytes() for file in sorted(folder.glob("*.py")))
-    ).hexdigest()
+def _drop_oldest(folder: Path, *, most_bytes: int) -> None:
+    """Delete the oldest files of a folder until the others fit; another process may do so too."""
+    found: list[tuple[float, int, Path]] = []
+    with contextlib.suppress(OSError):
+        for file in folder.glob("*.json"):
+            status = file.stat()
+            found.append((status.st_mtime, status.st_size, file))
+    held = sum(size for _, size, _ in found)
+    for _, size, file in sorted(found):
+        if held <= most_bytes:
+            break
+        with contextlib.suppress(OSError):
+            file.unlink()
+        held -= size
+
+
+def code_hash(package: str) -> str:
+    """A hash of a package's code: what follows from it is void when it changes.
+
+    To be taken when the package is imported: the files may be others later.
+
+    Args:
+        package: the `__file__` of one of its modules.
+    """
+    files = sorted(Path(package).parent.glob("*.py"))
+    code = b"".join(file.read_bytes() for file in files)
+    return hashlib.sha256(code + version("tnqml").encode()).hexdigest()

@@ -34,7 +34,7 @@ class Instruction(NamedTuple):
 
     Attributes:
         operation: its name, among `OPERATIONS`.
-        views: what it reads, then what it writes.
+        views: what it works on, the last being what it writes; it may read that too.
         permutation: of a gather's entries.
     """
 
@@ -46,7 +46,7 @@ class Instruction(NamedTuple):
 def _product(
     a: Tensor,  # (g, m, k)
     b: Tensor,  # (g, k, n)
-    scratch: Tensor,  # flat, of `parts(g, k, m * n) * m * n` entries or more
+    scratch: Tensor,  # flat, of `parts(g, k, m * n) * m * n` entries or more, written too
     out: Tensor,  # (g, m, n)
 ) -> list[Call]:
     """The batched matrix product."""
@@ -107,8 +107,8 @@ def _gather(
 
 
 def _rescale(
+    scale: Tensor,  # (rows, 1), written too
     rows: Tensor,  # (rows, entries)
-    scale: Tensor,  # (rows, 1)
 ) -> list[Call]:
     return [partial(_rescaled, rows, scale)]
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -86,7 +87,7 @@ class Lowered:
     The order of the axes is decided from the next consumer backwards: what it keeps shared leads,
     what it sums comes last, so that large tensors are seldom permuted.
 
-    They are decided when they are first asked for.
+    Steps and orders are decided when one of them is first asked for.
 
     Args:
         network: what is contracted.
@@ -97,6 +98,10 @@ class Lowered:
         self.network, self.path = network, path
         _, self._output, self._sizes = network.numbered
         self._lane = network.lane
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A pickled one is decided anew where it is loaded."""
+        return Lowered, (self.network, self.path)
 
     @cached_property
     def leaf_orders(self) -> list[Order]:

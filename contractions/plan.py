@@ -16,7 +16,7 @@ import torch
 
 from contractions.calibration import this_machine
 from contractions.errors import ContractionTooLarge, NetworkError, PlanError
-from contractions.files import Entry
+from contractions.files import Entry, code_hash
 from contractions.folding import Folded, split
 from contractions.lowering import Lowered
 from contractions.machine import ITEMSIZE, Machine
@@ -31,7 +31,7 @@ from contractions.tree import Cost, Path, cost, leaf_legs, products
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_FORMAT = 8
+_CODE = code_hash(__file__)
 _MOST_CALLS = 10**15
 _EFFORT, _CALLS = 6, 100  # trials that so many calls are worth: measured
 
@@ -342,7 +342,7 @@ def plan(
             search ends when what it may still save in all of them is less than it takes.
         max_seconds: stop searching after this time; the plan then says so in `stopped`.
         machine: the roofline to predict with; by default this machine's, measured once.
-        cache: look up and keep the plan on disk.
+        cache: look up and keep the plan on disk, and what its programs do.
 
     Raises:
         ContractionTooLarge: the best plan found needs more than `memory`.
@@ -375,8 +375,7 @@ def plan(
     orders = _permutations(orders, len(network.inputs))
     machine.itemsize(dtype)
     key = {
-        "format": _FORMAT,
-        "versions": [version("tnqml"), version("cotengrust")],
+        "code": [_CODE, version("cotengrust")],
         "network": network.signature,
         "dtype": dtype,
         "objective": ["roofline seconds", gradient],

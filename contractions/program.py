@@ -15,7 +15,7 @@ from contractions.errors import NetworkError
 from contractions.leases import LEASES
 from contractions.lowering import Lowered, Order
 from contractions.script import Scripts
-from contractions.sources import Given, Source
+from contractions.sources import Given, Source, Stacks
 
 _NUMBERS = count()
 
@@ -56,7 +56,9 @@ class Program:
         self._as_given = list(self._inputs) == lowered.leaf_orders
         self._given = source
         self._bound = self._as_given and source.bindable
-        self._source = source if self._bound else Given(source.stacks)
+        # tensors that are alike as they are given may differ when they are reduced
+        alone = tuple((leaf,) for leaf in range(len(self._inputs)))
+        self._source = source if self._bound else Given(source.stacks if self._as_given else alone)
         self._scripts: dict[tuple[bool, bool], Scripts] = {}
         self._number = next(_NUMBERS)
         number = self._number
@@ -159,28 +161,31 @@ class Program:
             )
         return self._scripts[key]
 
-    def _leaves(self, arrays: Sequence[Tensor], terms: Sequence[Order]) -> list[Tensor]:
+    def _leaves(
+        self, arrays: Sequence[Tensor], stacks: Stacks, terms: Sequence[Order]
+    ) -> list[Tensor]:
         """A tensor for each leaf, out of the stacks."""
         leaves: dict[int, Tensor] = {}
-        for stack, array in zip(self._given.stacks, arrays, strict=True):
+        for stack, array in zip(stacks, arrays, strict=True):
             shape = [self._sizes[index] for index in terms[stack[0]]]
             leaves |= dict(zip(stack, array.reshape(len(stack), *shape).unbind(), strict=True))
         return [leaves[leaf] for leaf in range(len(leaves))]
 
     def _reduced(self, arrays: Sequence[Tensor]) -> list[Tensor]:
-        """The stacks with diagonals taken, and what only one tensor holds summed."""
-        leaves = [
-            torch.einsum(leaf, _local(term, term), _local(term, order))
-            for leaf, term, order in zip(
-                self._leaves(arrays, self._inputs), self._inputs, self._lowered.orders, strict=False
-            )
+        """Each tensor with diagonals taken, and what only it holds summed."""
+        leaves = self._leaves(arrays, self._given.stacks, self._inputs)
+        orders = self._lowered.leaf_orders
+        return [
+            torch.einsum(leaf, _local(term, term), _local(term, order)).unsqueeze(0)
+            for leaf, term, order in zip(leaves, self._inputs, orders, strict=True)
         ]
-        return [torch.stack([leaves[leaf] for leaf in stack]) for stack in self._given.stacks]
 
     def plain(self, inputs: Sequence[Tensor], *, scaled: bool) -> tuple[Tensor, Tensor]:
         """What `Bound.forward` gives, by operations that autograd can record."""
         arrays = self._source.arrays(inputs)
-        nodes: list[Any] = list(self._leaves(arrays, self._lowered.leaf_orders))
+        nodes: list[Any] = list(
+            self._leaves(arrays, self._source.stacks, self._lowered.leaf_orders)
+        )
         scales: list[tuple[Order, Tensor]] = []
         for step, rescale in self._lowered.steps:
             result = step.plain(nodes[step.left], nodes[step.right])

@@ -7,8 +7,6 @@ run, so what a script says is kept beside the plans.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 from torch import Tensor
@@ -19,6 +17,7 @@ from contractions.files import Entry, code_hash
 from contractions.instructions import OPERATIONS, Instruction, Permutation, gather_map
 from contractions.lowering import Lowered, Order
 
+_CODE = code_hash(__file__)
 _WORTH_KEEPING = 8  # steps: fewer are decided as soon as they are read
 
 
@@ -111,14 +110,19 @@ class Scripts:
         scaled: bool,
         keep: bool,
     ) -> None:
-        self._lowered, self._stacks = lowered, stacks
+        self._lowered = lowered
+        self._stacks = [[int(tensor) for tensor in stack] for stack in stacks]
         self._has_reverse, self._scaled = reverse, scaled
         self._keep = keep and len(lowered.path) >= _WORTH_KEEPING
         self._reverses: dict[tuple[bool, ...], Script] = {}
 
     @cached_property
     def _emission(self) -> Emission:
+        """Kept until the last script is made that is asked of it as a rule."""
         return Emission(self._lowered, self._stacks, reverse=self._has_reverse, scaled=self._scaled)
+
+    def _drop_emission(self) -> None:
+        vars(self).pop("_emission", None)
 
     @cached_property
     def forward(self) -> Script:
@@ -138,6 +142,8 @@ class Scripts:
                 "scales": [scale for _, scale in made.scales],
             }
             legs = [legs for legs, _ in made.scales]
+            if not self._has_reverse:
+                self._drop_emission()
             return Script.recorded(made.size, made.forward, places, legs)
 
         return self._kept("forward", make)
@@ -146,8 +152,9 @@ class Scripts:
         """Pulls the result's cotangent back to the stacks whose flags say that they need theirs."""
 
         def make() -> Script:
-            instructions = self._emission.reverse(needed)
-            return Script.recorded(self._emission.size, instructions, {})
+            made = self._emission
+            self._drop_emission()
+            return Script.recorded(made.size, made.reverse(needed), {})
 
         if needed not in self._reverses:
             self._reverses[needed] = self._kept(["reverse", needed], make)
@@ -163,7 +170,7 @@ class Scripts:
         if not self._keep:
             return make()
         key = {
-            "code": [code_hash(Path(__file__).parent), version("tnqml")],
+            "code": _CODE,
             "network": self._lowered.network.signature,
             "path": self._lowered.path,
             "stacks": self._stacks,

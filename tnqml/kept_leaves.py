@@ -1,7 +1,6 @@
 """The leaves of a light cone's network kept on disk, beside its plans: they are made once."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ from contractions.files import Entry, code_hash
 from tnqml.cone import Cone
 from tnqml.leaves import Leaf, Pieces, Source, Wired, wire
 
+_CODE = code_hash(__file__)
 _WORTH_KEEPING = 20  # gates: the leaves of fewer are made as soon as they are read
 
 
@@ -34,7 +34,7 @@ def kept_leaves(
         for form, qubits, source, number in gates
     ]
     key = {
-        "code": code_hash(Path(__file__).parent),
+        "code": [_CODE, np.__version__],
         "gates": named,
         "picture": pieces.__name__,
         "ends": [sorted(initial.items()), final, places],
@@ -48,30 +48,29 @@ def kept_leaves(
 
 
 def _to_document(wired: Wired) -> dict[str, Any]:
-    """The leaves as what JSON can write, equal bases and sources once."""
-    bases: dict[tuple[Any, ...], int] = {}
+    """The leaves as what JSON can write, equal bases and sources once.
+
+    A basis is its dtype, its shape and its numbers, of a complex one both parts of each.
+    """
+    bases: dict[bytes, int] = {}
+    written: list[Any] = []
     sources: dict[Source, int] = {}
-    leaves = [
-        [
-            bases.setdefault(_written(leaf.basis), len(bases)),
-            [sources.setdefault(source, len(sources)) for source in leaf.sources],
-            leaf.legs,
-            leaf.place,
-        ]
-        for leaf in wired.leaves
-    ]
+    leaves = []
+    for leaf in wired.leaves:
+        flat = np.ascontiguousarray(leaf.basis).ravel()
+        described = [str(flat.dtype), leaf.basis.shape]
+        alike = repr(described).encode() + flat.tobytes()
+        if alike not in bases:
+            bases[alike] = len(bases)
+            written.append([*described, flat.view(np.float64).tolist()])
+        read = [sources.setdefault(source, len(sources)) for source in leaf.sources]
+        leaves.append([bases[alike], read, leaf.legs, leaf.place])
     return {
-        "bases": list(bases),
+        "bases": written,
         "sources": [[source.kind, source.slot, source.functions] for source in sources],
         "leaves": leaves,
         "open_legs": wired.open_legs,
     }
-
-
-def _written(basis: Any) -> tuple[str, tuple[int, ...], tuple[float, ...]]:
-    """An array's dtype, shape and numbers; of a complex one both parts of each."""
-    flat = np.ascontiguousarray(basis).ravel()
-    return str(flat.dtype), basis.shape, tuple(flat.view(np.float64).tolist())
 
 
 def _from_document(document: Any) -> Wired:

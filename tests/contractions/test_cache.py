@@ -3,13 +3,15 @@ import logging
 import os
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 from test_plan import MACHINE
 
 from contractions import Network, cache_folder, plan
-from contractions.files import read_checked, write_checked
+from contractions.files import Entry, read_checked, write_checked
 
 EQUATION = "ab,bc,cd,de,ea,acx->x"
 SHAPES = [(2, 3), (3, 4), (4, 2), (2, 3), (3, 2), (2, 4, 5)]
@@ -139,6 +141,40 @@ def test_an_unwritable_folder_is_said_once_and_the_plan_made(monkeypatch, tmp_pa
     assert record.levelno == logging.WARNING
     assert "cannot keep" in record.getMessage()
     assert regular.read_text() == "no folder"
+
+
+def test_a_folder_that_cannot_be_read_is_said_once(folder, caplog):
+    (folder / "tnqml").mkdir()
+    (folder / "tnqml" / "plans").symlink_to("plans")  # a loop
+    for _ in range(3):
+        assert make().search_seconds > 0
+    assert [record.getMessage().split()[:2] for record in caplog.records] == [
+        ["cannot", "read"],
+        ["cannot", "keep"],
+    ]
+
+
+def test_without_a_home_the_cache_is_among_the_temporary_files(monkeypatch):
+    def homeless():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr("pathlib.Path.home", homeless)
+    assert cache_folder() == Path(tempfile.gettempdir()) / "tnqml"
+
+
+def test_the_oldest_go_when_they_are_too_many(folder, monkeypatch):
+    Entry("things", "one").write("x" * 10)
+    (file,) = files(folder)
+    monkeypatch.setattr("contractions.files._MOST_BYTES", 5 * file.stat().st_size)
+    file.unlink()
+    monkeypatch.setattr("contractions.files._LOOK_EVERY", 1)
+    for number in range(12):
+        Entry("things", number).write("x" * 10)
+        for file in folder.rglob("*.json"):
+            os.utime(file, (file.stat().st_mtime - 10,) * 2)
+    read = [Entry("things", number).read(str) for number in range(12)]
+    assert read == [None] * 7 + ["x" * 10] * 5
 
 
 def test_a_file_that_cannot_be_replaced_leaves_no_rest(folder, caplog):

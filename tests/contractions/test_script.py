@@ -10,10 +10,10 @@ from test_plan import MACHINE
 
 from contractions import Given, Network, plan
 from contractions.emission import Emission
-from contractions.files import read_checked, write_checked
+from contractions.files import code_hash, read_checked, write_checked
 from contractions.instructions import OPERATIONS, Instruction, Permutation, gather_map
 from contractions.lowering import Lowered
-from contractions.script import Script
+from contractions.script import Script, Scripts
 
 
 @pytest.fixture
@@ -129,9 +129,50 @@ def test_a_script_is_void_when_the_code_changes(folder, monkeypatch):
     arrays = [array.detach() for array in arrays_of(network, torch.float64)]
     plan(network, machine=MACHINE).contract(arrays)
     assert len(list(folder.iterdir())) == 1
-    monkeypatch.setattr("contractions.script.code_hash", lambda _: "another")
+    monkeypatch.setattr("contractions.script._CODE", "another")
     plan(network, machine=MACHINE).contract(arrays)
     assert len(list(folder.iterdir())) == 2
+
+
+def test_the_code_is_that_of_the_import(tmp_path):
+    module = tmp_path / "module.py"
+    module.write_text("1")
+    before = code_hash(str(module))
+    assert code_hash(str(module)) == before
+    (tmp_path / "other.py").write_text("2")
+    assert code_hash(str(module)) != before
+
+
+def test_stacks_of_numpy_integers_are_kept_too(folder):
+    network = lattice(batch=2)
+    arrays = [array.detach() for array in arrays_of(network, torch.float64)]
+    listed = [[np.int64(number)] for number in range(len(arrays))]
+    made = plan(network, machine=MACHINE)
+    stacked = [array.unsqueeze(0) for array in arrays]
+    assert torch.equal(made.contract(stacked, stacks=listed), made.contract(arrays))
+
+    class Numbered(Given):
+        bindable = False
+
+    program = made.program(Numbered(tuple(map(tuple, listed))))
+    assert torch.equal(program.run(stacked), made.contract(arrays))
+    assert len(list(folder.iterdir())) == 1
+
+
+def test_the_emission_goes_when_the_scripts_are_made():
+    network = lattice(batch=2)
+    made = plan(network, gradient=True, machine=MACHINE, cache=False)
+    for reverse in (False, True):
+        stacks = [[number] for number in range(45)]
+        scripts = Scripts(
+            Lowered(network, made.path), stacks, reverse=reverse, scaled=False, keep=False
+        )
+        assert scripts.forward.instructions
+        if reverse:
+            whole = scripts.reverse((True,) * 45)
+            part = scripts.reverse((True,) + (False,) * 44)
+            assert len(part.instructions) < len(whole.instructions)
+        assert "_emission" not in vars(scripts)
 
 
 def test_what_is_soon_made_is_not_kept(folder):
@@ -192,7 +233,7 @@ def test_operations_do_what_their_names_say():
     rows, scale = a.reshape(4, 15).clone(), torch.empty(4, 1, dtype=torch.float64)
     rows[2] = 0
     kept = rows.clone()
-    run("rescale", rows, scale)
+    run("rescale", scale, rows)
     assert torch.equal(rows.abs().amax(1), torch.tensor([1.0, 1, 0, 1], dtype=torch.float64))
     torch.testing.assert_close(rows * scale, kept)
     run("divide", scale, kept)

@@ -260,3 +260,25 @@ class Fixed(Squares):
 
 def test_a_source_may_need_no_inputs(made):
     assert made.program(Fixed()).run([]).sum() == 81
+
+
+def test_tensors_alike_in_a_stack_may_be_reduced_to_others():
+    """What only one of them holds is summed: `b` goes, `c` stays."""
+    sizes = {"a": 2, "b": 2, "c": 2}
+    network = Network([("a", "b"), ("a", "c"), ("c",)], ("a",), sizes)
+    made = plan(network, cache=False)
+    generator = torch.Generator().manual_seed(0)
+    pair, last = (
+        torch.rand(shape, dtype=torch.float64, generator=generator, requires_grad=True)
+        for shape in ((2, 2, 2), (1, 2))
+    )
+    expected = torch.einsum("ab,ac,c->a", pair[0], pair[1], last[0])
+    for scaled in (False, True):
+        value = made.contract([pair, last], stacks=((0, 1), (2,)), scaled=scaled)
+        whole = value.mantissa * value.log_scale.exp() if scaled else value
+        torch.testing.assert_close(whole, expected)
+    found = torch.autograd.grad(
+        made.contract([pair, last], stacks=((0, 1), (2,))).sum(), [pair, last]
+    )
+    for one, two in zip(found, torch.autograd.grad(expected.sum(), [pair, last]), strict=True):
+        torch.testing.assert_close(one, two)
