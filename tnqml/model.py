@@ -280,7 +280,8 @@ class DistributedModel(nn.Module):
 
     def _records(self, x: Tensor) -> bool:
         """Whether a reverse pass may follow."""
-        return torch.is_grad_enabled() and (self.theta.requires_grad or x.requires_grad)
+        has_parameters = self.theta.requires_grad and len(self.theta) > 0
+        return torch.is_grad_enabled() and (has_parameters or x.requires_grad)
 
     def _values(self, x: Tensor, task: Task) -> tuple[Tensor, Tensor]:
         choice = self._choose(len(x), task.unscaled)
