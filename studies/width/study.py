@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from studies.cells import grid
 from studies.errors import CellError
 from studies.study import Claim, Row, Study
-from studies.style import draw_interval, legend_below
+from studies.style import draw_interval, legend_below, say_empty
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -132,11 +132,22 @@ def full() -> list[Cell]:
     ]
 
 
+def _lines(frame: "DataFrame") -> "list[tuple[str, DataFrame]]":
+    """The models that were measured at several widths: what they are called, and their rows."""
+    return [
+        (f"{_NAMES[str(name)]}, L = {layers}", rows)
+        for (name, layers), rows in frame.groupby(["observable", "layers"])
+        if rows["qubits"].nunique() > 1
+    ]
+
+
 def draw_seconds(ax: "Axes", frame: "DataFrame") -> None:
     """Cold and warm seconds of value and gradient against width."""
-    for (name, layers), rows in frame.groupby(["observable", "layers"]):
-        if rows["qubits"].nunique() < 2:
-            continue
+    lines = _lines(frame)
+    if not lines:
+        say_empty(ax)
+        return
+    for label, rows in lines:
         by_width = rows.groupby("qubits")
         warm = by_width["warm_seconds"].median()
         draw_interval(
@@ -145,7 +156,7 @@ def draw_seconds(ax: "Axes", frame: "DataFrame") -> None:
             low=by_width["warm_seconds_low"].min(),
             best=warm,
             high=by_width["warm_seconds_high"].max(),
-            label=f"{_NAMES[str(name)]}, L = {layers}",
+            label=label,
         )
         cold = by_width["cold_seconds"]
         ax.plot(
@@ -162,9 +173,11 @@ def draw_seconds(ax: "Axes", frame: "DataFrame") -> None:
 
 def draw_memory(ax: "Axes", frame: "DataFrame") -> None:
     """Peak memory above that of the imported program against width."""
-    for (name, layers), rows in frame.groupby(["observable", "layers"]):
-        if rows["qubits"].nunique() < 2:
-            continue
+    lines = _lines(frame)
+    if not lines:
+        say_empty(ax)
+        return
+    for label, rows in lines:
         megabytes = rows.assign(megabytes=rows["peak_bytes"] / 1e6).groupby("qubits")["megabytes"]
         best = megabytes.median()
         draw_interval(
@@ -173,7 +186,7 @@ def draw_memory(ax: "Axes", frame: "DataFrame") -> None:
             low=megabytes.min(),
             best=best,
             high=megabytes.max(),
-            label=f"{_NAMES[str(name)]}, L = {layers}",
+            label=label,
         )
     ax.set(xlabel="qubits", ylabel="peak memory (MB)", xscale="log")
     ax.set_ylim(bottom=0)
@@ -182,11 +195,11 @@ def draw_memory(ax: "Axes", frame: "DataFrame") -> None:
 
 def draw_variance(ax: "Axes", frame: "DataFrame") -> None:
     """log10 of the gradient's variance against width."""
-    for (name, layers), rows in frame.dropna(subset=["log10_variance"]).groupby(
-        ["observable", "layers"]
-    ):
-        if rows["qubits"].nunique() < 2:
-            continue
+    lines = _lines(_with_variance(frame))
+    if not lines:
+        say_empty(ax)
+        return
+    for label, rows in lines:
         by_width = rows.groupby("qubits")
         best = by_width["log10_variance"].median()
         draw_interval(
@@ -195,7 +208,7 @@ def draw_variance(ax: "Axes", frame: "DataFrame") -> None:
             low=by_width["log10_variance_low"].min(),
             best=best,
             high=by_width["log10_variance_high"].max(),
-            label=f"{_NAMES[str(name)]}, L = {layers}",
+            label=label,
         )
     ax.set(xlabel="qubits", ylabel=r"$\log_{10}$ Var $\partial f / \partial \theta$", xscale="log")
     ax.set_yscale("symlog", linthresh=1)
@@ -262,10 +275,11 @@ def _benchmark_claims(frame: "DataFrame") -> list[Claim]:
 
 def _flat_claims(frame: "DataFrame") -> list[Claim]:
     found = []
+    local = frame[frame["observable"] == "local"]
     for column, name in (("ratio", "warm seconds"), ("cold_ratio", "cold seconds")):
         if column not in frame:
             continue
-        for (layers, qubits), rows in frame.dropna(subset=[column]).groupby(["layers", "qubits"]):
+        for (layers, qubits), rows in local.dropna(subset=[column]).groupby(["layers", "qubits"]):
             ratio, memory = rows[column].median(), rows["peak_bytes"].median()
             low, high = rows[f"{column}_low"].min(), rows[f"{column}_high"].max()
             found.append(
@@ -280,12 +294,18 @@ def _flat_claims(frame: "DataFrame") -> list[Claim]:
     return found
 
 
+def _with_variance(frame: "DataFrame") -> "DataFrame":
+    """The rows of cells with draws for the gradient's variance."""
+    if "log10_variance" not in frame:
+        return frame.iloc[:0]
+    return frame.dropna(subset=["log10_variance"])
+
+
 def _variance_claims(frame: "DataFrame") -> list[Claim]:
     from scipy.stats import linregress, t
 
     found = []
-    known = frame.dropna(subset=["log10_variance"])
-    for (name, layers), rows in known.groupby(["observable", "layers"]):
+    for (name, layers), rows in _with_variance(frame).groupby(["observable", "layers"]):
         wide = rows[rows["cone_qubits"] < rows["qubits"]] if name == "local" else rows
         if wide["qubits"].nunique() < 3 and name != "local":
             continue
@@ -340,7 +360,7 @@ def _quimb_claims(frame: "DataFrame") -> list[Claim]:
 STUDY = Study(
     name="width",
     where=f"{__name__}:STUDY",
-    version=3,
+    version=4,
     summary="seconds, memory and gradient variance from 8 to 1000 qubits",
     cell=Cell,
     presets={"quick": quick, "full": full},

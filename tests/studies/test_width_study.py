@@ -109,9 +109,26 @@ def test_claims_of_the_cache_can_fail(cached, low, holds):
 @pytest.mark.parametrize(("column", "name"), [("ratio", "warm"), ("cold_ratio", "cold")])
 @pytest.mark.parametrize(("ratio", "holds"), [(1.02, True), (1.15, None), (5.0, False)])
 def test_claims_of_flat_time_can_fail(column, name, ratio, holds):
-    row = {"layers": 2, "qubits": 1000, "peak_bytes": 1e6, column: ratio}
+    row = {"observable": "local", "layers": 2, "qubits": 1000, "peak_bytes": 1e6, column: ratio}
     row |= {f"{column}_low": ratio - 0.1, f"{column}_high": ratio + 0.1}
-    (claim,) = width._flat_claims(pd.DataFrame([row]))
+    other = row | {"observable": "sum", column: 9.0}  # ten times as many cones: no claim
+    (claim,) = width._flat_claims(pd.DataFrame([row, other]))
     assert claim.holds is holds
     assert f"{ratio:.2f}" in claim.measured
     assert f"{name} seconds" in claim.text
+
+
+@pytest.mark.parametrize("name", ["seconds", "memory", "variance"])
+@pytest.mark.filterwarnings("error")
+def test_a_single_cell_without_draws_makes_claims_and_says_what_figures_lack(name):
+    from studies.style import new_figure
+
+    row = {"observable": "local", "qubits": 12, "layers": 2, "inputs": 4, "cold_seconds": 0.1}
+    row |= {"warm_seconds": 0.1, "warm_seconds_low": 0.1, "warm_seconds_high": 0.1}
+    row |= {"peak_bytes": 1e6, "cone_qubits": 4}
+    frame = pd.DataFrame([row])
+    assert width.claims(frame) == []
+    figure, ax = new_figure()
+    width.STUDY.figures[name](ax, frame)
+    figure.draw_without_rendering()
+    assert [text.get_text() for text in ax.texts] == ["no cell of this figure is stored"]
