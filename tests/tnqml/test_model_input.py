@@ -248,6 +248,8 @@ def test_what_depends_on_no_parameter_has_a_gradient_of_zeros(route, observable)
     model = DistributedModel(Circuit(2, gates), observable, route=route)
     model(torch.rand(3, 1)).sum().backward()
     torch.testing.assert_close(model.theta.grad, torch.zeros(1), rtol=0, atol=1e-6)
+    large = torch.full((3, 1), 3e38)  # their sum is infinite
+    assert model(large).isfinite().all()
 
 
 @pytest.mark.parametrize("observables", [3, None])
