@@ -26,7 +26,7 @@ from contractions.network import Network
 from contractions.program import Program
 from contractions.sources import Given
 
-_FORMAT = 9
+_FORMAT = 10
 _MATRICES = 4096
 _LANES = 1024
 _ROUNDS = 4
@@ -221,7 +221,7 @@ def _known(device: torch.device, name: str) -> Machine:
     path = cache_folder() / f"machine-{_FORMAT}-{where}.json"
     try:
         stored = Machine(**json.loads(read_checked(path)))
-    except (ContractionError, TypeError, ValueError):
+    except (ContractionError, TypeError, ValueError, RecursionError):
         stored = None
     if stored is not None and stored.name == name and set(stored.flops) == set(ITEMSIZE):
         return stored

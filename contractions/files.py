@@ -21,6 +21,9 @@ from contractions.errors import ContractionError
 _log = logging.getLogger(__name__)
 _MOST_BYTES, _LOOK_EVERY = 1 << 28, 64  # of one kind; writes
 
+_FOREIGN = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
+"""What reading a text that is something else than expected may raise."""
+
 _said: set[tuple[str, Path]] = set()
 _writes: Counter[Path] = Counter()
 
@@ -45,8 +48,9 @@ def cache_folder() -> Path:
     return Path(base) / "tnqml"
 
 
-def _checksum(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+def _checksum(path: Path, text: str) -> str:
+    """Of a file's name and text: moved under another name it is no longer intact."""
+    return hashlib.sha256(f"{path.name}\n{text}".encode()).hexdigest()
 
 
 def read_checked(path: Path) -> str:
@@ -58,13 +62,13 @@ def read_checked(path: Path) -> str:
     try:
         document = json.loads(path.read_text())
         text = document["text"]
-        intact = document["checksum"] == _checksum(text)
+        intact = document["checksum"] == _checksum(path, text)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise UnreadableFile(f"no file {path}") from error
     except OSError as error:
         _say_once("cannot read", path, error)
         raise UnreadableFile(f"cannot read {path}: {error}") from error
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except _FOREIGN as error:
         _log.warning("ignoring %s: it is not a cache file of this program", path)
         raise UnreadableFile(f"{path} is not a cache file") from error
     if not intact:
@@ -75,7 +79,7 @@ def read_checked(path: Path) -> str:
 
 def write_checked(path: Path, text: str) -> None:
     """Write text with its checksum, atomically; a folder that cannot be written is named once."""
-    document = json.dumps({"checksum": _checksum(text), "text": text})
+    document = json.dumps({"checksum": _checksum(path, text), "text": text})
     part = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -115,14 +119,14 @@ class Entry:
         """What is kept there, or None if that is nothing or nothing that can be used.
 
         Args:
-            made_of: makes it of what was written; it raises `ValueError`, `TypeError` or `KeyError`
-                if that is something else.
+            made_of: makes it of what was written; it raises one of what Python raises where values
+                are of another kind if that is something else.
         """
         try:
             return made_of(json.loads(read_checked(self._file)))
         except UnreadableFile:
             return None
-        except (ValueError, TypeError, KeyError) as error:
+        except _FOREIGN as error:
             _log.warning("ignoring %s, among the %s: %s", self._file, self._kind, error)
             return None
 

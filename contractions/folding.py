@@ -29,7 +29,7 @@ class Folded:
     def contract(self, arrays: Sequence[Any], *, scaled: bool = False) -> Any:
         """The contracted network, from the arrays of the tensors in `varying`.
 
-        As `Plan.contract` otherwise; no gradient flows to the fixed tensors.
+        As `Plan.contract` otherwise; the fixed tensors are constants, to which no gradient flows.
         """
         if len(arrays) != len(self.varying):
             raise NetworkError(

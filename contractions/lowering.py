@@ -16,7 +16,7 @@ from contractions.network import LANES, Network
 from contractions.steps import MatrixStep, Step
 from contractions.tree import Path, Product, leaf_legs, products
 
-_RESCALE_EVERY = 16
+_RESCALE_EVERY, _RESCALE_BITS = 16, 32  # tensors of entries up to 1; what sums make of them
 _TINY = 2048  # multiplications of a matrix product up to which they do
 
 Order = tuple[int, ...]
@@ -172,16 +172,20 @@ class Lowered:
             ):
                 consumers[node] = _Consumer(number, self._lane, other, output, summed_at)
         last = _Consumer(len(todo), self._lane, frozenset(), output, summed_at)
-        unscaled = [1] * leaves
+        # since the last rescale: tensors, and bits by which sums may have made entries larger
+        unscaled = [(1, 0.0)] * leaves
         for number, product in enumerate(todo):
             consumer = consumers.get(leaves + number, last)
             step, order = self._lower_product(product, orders, consumer)
             orders.append(order)
-            unscaled.append(unscaled[product.left] + unscaled[product.right])
+            (one, grown), (two, grown_too) = unscaled[product.left], unscaled[product.right]
+            summed = (product.left_legs | product.right_legs) - product.legs
+            tensors, bits = one + two, grown + grown_too + math.log2(self._size(summed))
             rescale = None
-            if unscaled[-1] >= _RESCALE_EVERY:
-                unscaled[-1] = 0
+            if tensors >= _RESCALE_EVERY or bits >= _RESCALE_BITS:
+                tensors, bits = 0, 0.0
                 rescale = self._rescale(order)
+            unscaled.append((tensors, bits))
             steps.append((step, rescale))
         return orders, steps
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Integral
 from typing import Any, Self
 
 from contractions.errors import NetworkError
@@ -57,9 +58,10 @@ class Network:
         for index in present:
             if index not in sizes:
                 raise NetworkError(f"index {index!r} has no size; give one in `sizes`")
-            if int(sizes[index]) != sizes[index] or sizes[index] < 1:
+            size = sizes[index]
+            if isinstance(size, bool) or not isinstance(size, Integral) or size < 1:
                 raise NetworkError(
-                    f"index {index!r} has size {sizes[index]!r}; expected an integer of at least 1"
+                    f"index {index!r} has size {size!r:.40}; expected an integer of at least 1"
                 )
         for index, count in Counter(result).items():
             if index not in present:

@@ -21,7 +21,7 @@ from contractions.folding import Folded, split
 from contractions.lowering import Lowered
 from contractions.machine import ITEMSIZE, Machine
 from contractions.network import Network
-from contractions.program import Program, Scaled
+from contractions.program import Program, Scaled, scale_of
 from contractions.report import StepCost, draw, step_costs, table
 from contractions.reservation import Reservation
 from contractions.search import Found, depth_first, search
@@ -198,7 +198,8 @@ class Plan:
                 network's shapes, on one device. Torch tensors carry gradients of any order.
             stacks: for each array, if it holds several tensors of one shape along a first axis,
                 which: a partition of the tensors by number, as sequences of integers.
-            scaled: return a `Scaled` (mantissa and logarithm), for results that would underflow.
+            scaled: return a `Scaled` (mantissa and logarithm), for results that would underflow or
+                overflow.
 
         Returns:
             An array of the kind given.
@@ -208,15 +209,30 @@ class Plan:
         """
         stacks = None if stacks is None else self._checked(stacks)
         kind = self._check(arrays, stacks)
-        program = self._program(stacks)
         if kind == "torch":
-            return program.run_scaled(arrays) if scaled else program.run(arrays)
+            return self._contract(arrays, stacks, scaled=scaled)
         with torch.inference_mode():
-            tensors = [torch.from_numpy(np.array(array)) for array in arrays]
-            if scaled:
-                result = program.run_scaled(tensors)
+            result = self._contract(
+                [torch.from_numpy(np.array(array)) for array in arrays], stacks, scaled=scaled
+            )
+            if isinstance(result, Scaled):
                 return Scaled(result.mantissa.numpy(), result.log_scale.numpy())  # type: ignore[arg-type]
-            return program.run(tensors).numpy()
+            return result.numpy()
+
+    def _contract(
+        self, tensors: Sequence[torch.Tensor], stacks: Stacks | None, *, scaled: bool
+    ) -> torch.Tensor | Scaled:
+        """The network's value; if scaled, of tensors whose largest entry is 1."""
+        program = self._program(stacks)
+        if not scaled:
+            return program.run(tensors)
+        counts = [1] * len(tensors) if stacks is None else list(map(len, stacks))
+        largest = [scale_of(tensor.reshape(1, -1)).squeeze() for tensor in tensors]
+        mantissa, log_scale = program.run_scaled(
+            [tensor / scale for tensor, scale in zip(tensors, largest, strict=True)]
+        )
+        taken = torch.stack(largest).log() * torch.tensor(counts, device=log_scale.device)
+        return Scaled(mantissa, log_scale + taken.sum())
 
     def fold(self, fixed: Mapping[int, Any]) -> Folded:
         """The plan with some tensors fixed: what depends on them alone is contracted now.
@@ -234,14 +250,24 @@ class Plan:
                 f"got a {type(fixed).__name__} of arrays; expected a mapping from tensors"
             )
         count = len(self.network.inputs)
-        unknown = [tensor for tensor in fixed if tensor not in range(count)]
+        unknown = [
+            tensor
+            for tensor in fixed
+            if isinstance(tensor, bool)
+            or not isinstance(tensor, Integral)
+            or tensor not in range(count)
+        ]
         if unknown:
             raise NetworkError(f"tensor {unknown[0]!r} does not exist; there are 0 to {count - 1}")
-        cut = split(self.network, self.path, fixed)
+        constants = {
+            tensor: array.detach() if isinstance(array, torch.Tensor) else array
+            for tensor, array in fixed.items()
+        }
+        cut = split(self.network, self.path, constants)
         folded = []
         for tensors, network, path in cut.parts:
             part = replace(self, network=network, path=path)
-            folded.append(part.contract([fixed[tensor] for tensor in tensors]))
+            folded.append(part.contract([constants[tensor] for tensor in tensors]))
         rest = replace(self, network=cut.network, path=cut.path)
         return Folded(rest, tuple(folded), cut.varying)
 
@@ -286,8 +312,6 @@ class Plan:
 
     def _checked(self, stacks: object) -> Stacks:
         """Stacks as tuples, refused if they are no partition of the tensors by shape."""
-        if isinstance(stacks, tuple) and stacks in self._programs:
-            return stacks
         shapes = self.network.shapes
         try:
             listed = tuple([tuple(map(operator.index, stack)) for stack in stacks])  # type: ignore[attr-defined]
@@ -295,6 +319,8 @@ class Plan:
             raise NetworkError(
                 f"the stacks are {stacks!r:.60}; expected a sequence of tensor numbers for each"
             ) from None
+        if listed in self._programs:
+            return listed
         if sorted(tensor for stack in listed for tensor in stack) != list(range(len(shapes))):
             raise NetworkError(
                 f"the stacks are no partition of the network's {len(shapes)} tensors; name each "

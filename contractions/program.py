@@ -192,7 +192,7 @@ class Program:
             nodes[step.left] = nodes[step.right] = None  # its memory can go
             if scaled and rescale is not None:
                 rows = rescale.rows(result)
-                scale = _scale(rows)
+                scale = scale_of(rows)
                 scales.append((rescale.legs, scale))
                 result = rescale.undone(rows / scale)
             nodes.append(result)
@@ -216,7 +216,7 @@ def _local(term: Sequence[int], order: Sequence[int]) -> list[int]:
     return [names[index] for index in order]
 
 
-def _scale(rows: Tensor) -> Tensor:
+def scale_of(rows: Tensor) -> Tensor:
     """The largest modulus of each row, (rows, 1), held constant; 1 for a row of zeros."""
     largest = rows.detach().abs().amax(1, keepdim=True)
     return torch.where(largest > 0, largest, 1)
@@ -224,7 +224,7 @@ def _scale(rows: Tensor) -> Tensor:
 
 def _normalise(rows: Tensor) -> tuple[Tensor, Tensor]:
     """Rows divided by their largest modulus, and its logarithm."""
-    scale = _scale(rows)
+    scale = scale_of(rows)
     return rows / scale, scale.log()
 
 

@@ -359,7 +359,7 @@ class DistributedModel(nn.Module):
         self,
         x: Tensor,  # (batch, features)
         *,
-        qubits: Sequence[int] | None = None,
+        qubits: Sequence[int] | int | None = None,
     ) -> Tensor:
         """(batch, 2^k): the joint distribution of k qubits, by default of all.
 
@@ -378,7 +378,7 @@ class DistributedModel(nn.Module):
         *,
         shots: int,
         seed: int,
-        qubits: Sequence[int] | None = None,
+        qubits: Sequence[int] | int | None = None,
     ) -> Tensor:
         """(batch, shots, k) of 0 and 1: outcomes of measuring k qubits, by default all.
 
@@ -391,7 +391,7 @@ class DistributedModel(nn.Module):
         )
         with torch.no_grad():
             distribution = self.probabilities(x, qubits=qubits)
-        return sampling.draw(distribution, shots=shots, generator=generator)
+        return sampling.draw(distribution, shots=shots, generator=generator, memory=self.memory)
 
     def amplitudes(
         self,

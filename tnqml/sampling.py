@@ -18,6 +18,7 @@ from tnqml.routes import fits_pauli_route
 MOST_MARGINAL_QUBITS = 12
 
 _STATE_SECONDS = 0.05
+_SHOT_BYTES = 32  # a uniform number, its place and what finds it
 
 
 def probabilities(
@@ -25,7 +26,7 @@ def probabilities(
     parameters: Tensor,  # (parameters,)
     features: Tensor,  # (batch, features)
     *,
-    qubits: Sequence[int],
+    qubits: Sequence[int] | int,
     memory: int | None = None,
 ) -> Tensor:
     """(batch, 2^k): the joint distribution of k qubits, the first named most significant.
@@ -38,7 +39,7 @@ def probabilities(
             state vector.
         ContractionTooLarge: neither the state nor the light cone fits the memory cap.
     """
-    given = [qubits] if isinstance(qubits, Integral) else list(qubits)
+    given = [qubits] if isinstance(qubits, int | Integral) else list(qubits)
     if any(isinstance(qubit, bool) or not hasattr(qubit, "__index__") for qubit in given):
         raise InputError(f"qubits are {tuple(given)}; expected integers")
     listed = [operator.index(qubit) for qubit in given]
@@ -112,16 +113,29 @@ def draw(
     *,
     shots: int,
     generator: torch.Generator,
+    memory: int | None = None,
 ) -> Tensor:
-    """(batch, shots, k) of 0 and 1: bit strings drawn from each row."""
+    """(batch, shots, k) of 0 and 1: bit strings drawn from each row.
+
+    Raises:
+        InputError: there is no shot, or more than fit the memory cap.
+    """
     if shots < 1:
         raise InputError(f"shots is {shots}; expected at least 1")
     count = distribution.shape[1].bit_length() - 1
+    limit = this_machine(distribution.device).memory if memory is None else memory
+    each = len(distribution) * (_SHOT_BYTES + 2 * count)
+    if shots * each > limit:
+        raise InputError(
+            f"shots is {shots}, which takes {shots * each / 2**30:.3g} GiB for a batch of "
+            f"{len(distribution)}, more than the cap of {limit / 2**30:.3g} GiB; draw at most "
+            f"{limit // each} at a time, each time with another seed"
+        )
     cumulative = distribution.detach().double().clamp(min=0).cumsum(1)
     uniform = torch.rand(
         len(distribution), shots, dtype=torch.float64, generator=generator, device=generator.device
     ).to(distribution.device)
     index = torch.searchsorted(cumulative, uniform * cumulative[:, -1:], right=True)
     index = index.clamp(max=distribution.shape[1] - 1)
-    places = torch.arange(count - 1, -1, -1, device=index.device)
-    return ((index.unsqueeze(2) >> places) & 1).to(torch.uint8)
+    bits = [(index >> place & 1).to(torch.uint8) for place in reversed(range(count))]
+    return torch.stack(bits, 2)

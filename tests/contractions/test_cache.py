@@ -83,6 +83,8 @@ SPOILERS = {
     ),
     "not a plan": with_text(lambda _: {"machine": 1}),
     "a list": with_text(lambda _: []),
+    "nested too deep": lambda file: file.write_text("[" * 10**5),
+    "nested too deep inside": with_text(lambda _: "[" * 10**5),
     "no json inside": with_text(lambda _: "plan"),
     "no path": with_text(lambda kept: kept | {"found": {"winner": "nobody"}}),
     "no cost": with_text(lambda kept: {"found": kept["found"]}),
@@ -124,10 +126,15 @@ def test_a_plan_of_another_network_is_not_used(folder, caplog):
     (foreign,) = files(folder)
     mine = make()
     (file,) = set(files(folder)) - {foreign}
-    file.write_text(foreign.read_text())
-    again = make()
-    assert again.path == mine.path != other.path
-    assert "does not fit" in caplog.text
+    for moved, said in (
+        (lambda: file.write_text(foreign.read_text()), "its checksum does not match"),
+        (lambda: write_checked(file, read_checked(foreign)), "does not fit"),
+    ):
+        moved()
+        caplog.clear()
+        again = make()
+        assert again.path == mine.path != other.path
+        assert said in caplog.text
 
 
 def test_an_unwritable_folder_is_said_once_and_the_plan_made(monkeypatch, tmp_path, caplog):

@@ -274,6 +274,36 @@ def test_a_result_of_one_tensor_is_no_view_that_numpy_can_write_through():
     assert array[0, 0] == 1
 
 
+@pytest.mark.parametrize("dtype", ["float32", "complex64"])
+@pytest.mark.parametrize("sizes", [(1e-30, 1e-30), (1e30, 1e30), (1e-30, 1e30)])
+def test_a_scaled_result_of_few_tensors_neither_underflows_nor_overflows(dtype, sizes):
+    shapes = [(2, 2), (2, 2), (2, 2), (2, 2)]
+    arrays = random_arrays(shapes, "float64", seed=4)
+    exact = np.linalg.multi_dot(arrays)
+    factors = [sizes[number % 2] for number in range(4)]
+    single = [(f * array).astype(dtype) for f, array in zip(factors, arrays, strict=True)]
+    made = plan(Network.from_einsum("ab,bc,cd,de->ae", shapes), dtype=dtype, cache=False)
+    expected = np.log(np.abs(exact)) + np.log(factors).sum()
+    stacked = [np.stack(single[::2]), np.stack(single[1::2])]
+    for some, stacks in ((single, None), (stacked, ((0, 2), (1, 3)))):
+        mantissa, log_scale = made.contract(some, stacks=stacks, scaled=True)
+        np.testing.assert_allclose(log_scale, expected, rtol=1e-5, atol=1e-4)
+        np.testing.assert_allclose(mantissa, np.sign(exact), atol=1e-5)
+        assert mantissa.dtype == dtype
+        assert log_scale.dtype == np.float32
+
+
+def test_sums_do_not_overflow_a_scaled_result():
+    size, length = 1024, 13
+    network = Network(chain(length).inputs, (), dict.fromkeys(range(length + 1), size))
+    arrays = [np.ones(shape, np.float32) for shape in network.shapes]
+    made = plan(network, dtype="float32", effort=0, cache=False)
+    assert made.contract(arrays) == np.inf
+    mantissa, log_scale = made.contract(arrays, scaled=True)
+    assert mantissa == 1
+    assert log_scale == pytest.approx((length + 1) * math.log(size), rel=1e-6)
+
+
 def chain(length):
     """v M_1 ... M_length w."""
     inputs = [(0,), *[(k, k + 1) for k in range(length)], (length,)]

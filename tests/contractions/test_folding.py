@@ -49,10 +49,21 @@ def test_gradients_of_what_varies():
     assert tensors[0].grad is None
 
 
+def test_what_is_fixed_is_constant_however_often_the_rest_is_pulled_back():
+    made, arrays = case()
+    tensors = [torch.tensor(array, requires_grad=True) for array in arrays]
+    folded = made.fold({k: tensors[k] for k in (0, 1, 2, 6)})
+    assert not any(array.requires_grad for array in folded.arrays)
+    for _ in range(2):
+        folded.contract([tensors[k] for k in folded.varying]).sum().backward()
+    assert [k for k in range(7) if tensors[k].grad is not None] == list(folded.varying)
+
+
 def test_bad_folding_is_refused():
     made, arrays = case()
-    with pytest.raises(NetworkError, match="tensor 7 does not exist"):
-        made.fold({7: arrays[0]})
+    for tensor in (7, -1, True, 1.0, "0"):
+        with pytest.raises(NetworkError, match=f"tensor {tensor!r} does not exist"):
+            made.fold({tensor: arrays[1]})
     with pytest.raises(NetworkError, match="shape"):
         made.fold({0: arrays[1]})
     with pytest.raises(NetworkError, match="6 tensors vary, got 7"):

@@ -126,6 +126,9 @@ def test_resizing_keeps_the_structure():
         network.resized({"y": 2})
     with pytest.raises(NetworkError, match="at least 1"):
         network.resized({"x": 0})
+    for size in ("x", None, True, 2.0, float("nan")):
+        with pytest.raises(NetworkError, match=f"size {size!r}; expected an integer"):
+            network.resized({"x": size})
 
 
 def test_a_quimb_network_is_taken_over():

@@ -108,6 +108,7 @@ def test_forward_mode_takes_the_plain_route(made, squares):
         (((0,), (1,), (2,), (3,)), "no partition"),
         (((0,), (1,), (2,), ()), "stack 3 holds tensors of several shapes, or none"),
         (3, "stacks are 3; expected a sequence of tensor numbers for each"),
+        (((0.0,), (1,), (2,)), r"stacks are \(\(0\.0,\)"),
         ((0, 1, 2), r"stacks are \(0, 1, 2\); expected a sequence of tensor numbers"),
         (((0, 2.5), (1,)), "expected a sequence of tensor numbers"),
     ],

@@ -104,3 +104,14 @@ def test_no_shots_are_refused():
     model, x = small_model(seed=0)
     with pytest.raises(InputError, match="at least 1"):
         model.sample(x, shots=0, seed=0)
+
+
+def test_more_shots_than_fit_are_refused_before_any_is_drawn():
+    model, x = small_model(seed=0)
+    with pytest.raises(InputError, match=r"shots is 10{12}, .* GiB .* draw at most \d+ at a time"):
+        model.sample(x, shots=10**12, seed=0)
+
+
+def test_one_qubit_may_be_named_alone():
+    model, x = small_model(seed=0)
+    assert torch.equal(model.probabilities(x, qubits=1), model.probabilities(x, qubits=[1]))
