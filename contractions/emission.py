@@ -86,7 +86,7 @@ class Emission:
         nodes: dict[int, Tensor] = {}
         for stack, rows in zip(self._stacks, stacked, strict=True):
             nodes |= dict(zip(stack, rows.unbind(), strict=True))
-        for node in range(self._leaves, self._ends):
+        for node in (*self._reserved.arranged, *range(self._leaves, self._ends)):
             nodes[node] = self._flat((node, *names) if names else node)
         return [nodes[node] for node in range(self._ends)]
 
@@ -96,12 +96,12 @@ class Emission:
         return self._all_nodes(self.pulled, "pulled")
 
     def _forward(self) -> list[Instruction]:
-        made: list[Instruction] = []
+        made = self._arrange()
         for number, step in enumerate(self._steps):
             operands = []
             for side, layout, source in sides(step):
                 stored = self._nodes[source]
-                if layout.moves:
+                if self._reserved.is_copied(layout, source):
                     target = self._flat((number, side))
                     made.append(layout.mover(stored, target))
                     stored = target
@@ -117,6 +117,19 @@ class Emission:
                 self._divisors[number] = scale
                 made.append(Instruction("rescale", (scale, rescale.rows(out))))
         return made
+
+    def _arrange(self, *names: str, undo: bool = False) -> list[Instruction]:
+        """An instruction that brings all small leaves into the order of their steps, or back."""
+        arranged = self._reserved.arranged
+        if not arranged:
+            return []
+        views = [
+            self._flat((name, *names) if names else name).view(1, -1)
+            for name in ("given", "arranged")
+        ]
+        permutations = [layout.permutation(undo=undo) for layout in arranged.values()]
+        given, taken = views[::-1] if undo else views
+        return [Instruction("gather", (given, taken), tuple(permutations))]
 
     def reverse(self, needed_stacks: Sequence[bool]) -> list[Instruction]:
         """Instructions that pull the last node's cotangent back to the stacks that need theirs."""
@@ -139,10 +152,13 @@ class Emission:
             left, right = self._operands[number]
             for (side, layout, source), other in zip(sides(step), (right, left), strict=True):
                 if needed[source]:
-                    target = self._pulled[source]
-                    if layout.moves:
+                    target, is_copied = (
+                        self._pulled[source],
+                        self._reserved.is_copied(layout, source),
+                    )
+                    if is_copied:
                         target = self._flat((number, side, "pulled"))
                     made += step.pull(side, self._pulled[node], other, out=target, scratch=scratch)
-                    if layout.moves:
+                    if is_copied:
                         made.append(layout.mover(target, self._pulled[source], undo=True))
-        return made
+        return made + self._arrange("pulled", undo=True)

@@ -35,12 +35,12 @@ class Instruction(NamedTuple):
     Attributes:
         operation: its name, among `OPERATIONS`.
         views: what it works on, the last being what it writes; it may read that too.
-        permutation: of a gather's entries.
+        permutations: of a gather's entries, one stretch after another.
     """
 
     operation: str
     views: tuple[Tensor, ...]
-    permutation: Permutation | None = None
+    permutations: tuple[Permutation, ...] = ()
 
 
 def _product(
@@ -140,18 +140,30 @@ OPERATIONS: dict[str, Callable[..., list[Call]]] = {
 _MAPS: WeakValueDictionary[object, Tensor] = WeakValueDictionary()
 
 
-def gather_map(permutation: Permutation, device: torch.device) -> Tensor:
+def gather_map(permutations: tuple[Permutation, ...], device: torch.device) -> Tensor:
     """Where each entry comes from when axes are permuted; all that permute alike share it."""
-    places = _MAPS.get((permutation, device))
+    places = _MAPS.get((permutations, device))
     if places is None:
         with torch.inference_mode(mode=False), torch._C._DisableFuncTorch():
-            places = torch.from_numpy(_map(*permutation)).to(device)
-        _MAPS[permutation, device] = places
+            places = torch.from_numpy(_joint_map(permutations)).to(device)
+        _MAPS[permutations, device] = places
     return places
 
 
+def _joint_map(permutations: Sequence[Permutation]) -> NDArray[np.signedinteger]:
+    """The same as numbers: that of each stretch, counted from where it begins."""
+    maps = {permutation: _map(*permutation) for permutation in dict.fromkeys(permutations)}
+    if len(permutations) == 1:
+        return maps[permutations[0]]
+    begin, shifted = 0, []
+    for permutation in permutations:
+        shifted.append(begin + maps[permutation])
+        begin += len(shifted[-1])
+    return np.concatenate(shifted)
+
+
 def _map(sizes: Sequence[int], order: Sequence[int]) -> NDArray[np.signedinteger]:
-    """The same as numbers: what the leading axes contribute plus what the others do."""
+    """Of one stretch: what the leading axes contribute plus what the others do."""
     dtype = np.int32 if math.prod(sizes) <= _MOST_SHORT else np.int64
     moved = np.arange(math.prod(sizes), dtype=dtype).reshape(sizes).transpose(order)
     half = len(order) // 2

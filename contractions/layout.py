@@ -71,14 +71,18 @@ class Layout:
             return Instruction("copy", (source.view(view).permute(order), moved))
         shape = (self._rows, -1) if self._tail == 1 else (self._rows, -1, self._tail)
         views = source.view(shape), target.view(shape)
-        return Instruction("gather", views, self._permutation(undo=undo))
+        return Instruction("gather", views, (self._gathered(undo=undo),))
+
+    def permutation(self, *, undo: bool = False) -> Permutation:
+        """Of the entries of a flat tensor, or back."""
+        return Permutation(*self._axes(undo=undo))
 
     def _permuted(self, tensor: Tensor) -> Tensor:
         if not self._gathers:
             return tensor.reshape(self._view).permute(self._order)
         places = self._maps.get(tensor.device)
         if places is None:
-            places = gather_map(self._permutation(undo=False), tensor.device)
+            places = gather_map((self._gathered(undo=False),), tensor.device)
             self._maps[tensor.device] = places
         if self._tail == 1:
             return tensor.reshape(self._rows, -1).index_select(1, places)
@@ -91,8 +95,8 @@ class Layout:
         back = sorted(range(len(self._order)), key=self._order.__getitem__)
         return tuple([self._view[axis] for axis in self._order]), tuple(back)
 
-    def _permutation(self, *, undo: bool) -> Permutation:
-        """Of what is gathered, or back."""
+    def _gathered(self, *, undo: bool) -> Permutation:
+        """Of the axes between those that stay first and last, or back."""
         view, order = self._axes(undo=undo)
         axes = tuple([axis - self._middle.start for axis in order[self._middle]])
         return Permutation(view[self._middle], axes)

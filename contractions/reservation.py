@@ -7,6 +7,8 @@ from contractions.layout import Layout, Side
 from contractions.lowering import Lowered
 from contractions.steps import Step
 
+_SMALL = 4096  # entries
+
 
 def sides(step: Step) -> tuple[tuple[Side, Layout, int], tuple[Side, Layout, int]]:
     """For either operand of a step its name, its layout and the node it comes from."""
@@ -16,7 +18,9 @@ def sides(step: Step) -> tuple[tuple[Side, Layout, int], tuple[Side, Layout, int
 class Reservation:
     """Every buffer of a run, with the moments between which it is needed, and where it lies.
 
-    Step k of n runs at moment k and is pulled back at moment 2n - 1 - k.
+    Step k of n runs at moment k and is pulled back at moment 2n - 1 - k. Small leaves lie side by
+    side, as they are given ("given") and as their steps take them ("arranged"), so that a single
+    gather brings one to the other.
 
     Args:
         lowered: the steps.
@@ -26,6 +30,8 @@ class Reservation:
 
     Attributes:
         size: entries of the block.
+        arranged: the small leaves in their order there, each with how its step takes it; none if
+            hardly any is permuted.
     """
 
     def __init__(
@@ -45,15 +51,20 @@ class Reservation:
         for number, step in enumerate(self._steps):
             self._consumer[step.left] = self._consumer[step.right] = number
         self._buffers = Buffers()
-        self._named: dict[object, tuple[int, int]] = {}
+        self._named: dict[object, tuple[int, int, int]] = {}
+        self.arranged = self._small_leaves()
         self._reserve()
         self._offsets, self.size = self._buffers.place()
 
     def span(self, name: object) -> slice:
         """Where a buffer lies; nowhere if it has no entries."""
-        number, entries = self._named[name]
-        start = self._offsets[number] if entries else 0
+        number, first, entries = self._named[name]
+        start = self._offsets[number] + first if entries else 0
         return slice(start, start + entries)
+
+    def is_copied(self, layout: Layout, node: int) -> bool:
+        """Whether a step takes a permuted copy of a node."""
+        return layout.moves and node not in self.arranged
 
     def _undone_at(self, number: int) -> int:
         """When a step is pulled back; without a reverse pass it is done with at once."""
@@ -61,9 +72,31 @@ class Reservation:
 
     def _add(self, name: object, entries: int, first: int, last: int) -> None:
         number = self._buffers.add(entries, first, last) if entries else -1
-        self._named[name] = number, entries
+        self._named[name] = number, 0, entries
 
-    def _layout(self, node: int) -> Layout:
+    def _add_parts(
+        self, name: object, parts: Sequence[tuple[object, int]], first: int, last: int
+    ) -> None:
+        """A buffer of parts side by side, each with a name and entries of its own."""
+        self._add(name, sum(entries for _, entries in parts), first, last)
+        (number, begin, _) = self._named[name]
+        for part, entries in parts:
+            self._named[part] = number, begin, entries
+            begin += entries
+
+    def _small_leaves(self) -> dict[int, Layout]:
+        """Each with how its step takes it, stack by stack; none unless several are permuted."""
+        if not self._steps:
+            return {}
+        small = {
+            leaf: self.layout(leaf)
+            for stack in self._stacks
+            if self._lowered.size_of(stack[0]) <= _SMALL
+            for leaf in stack
+        }
+        return small if sum(layout.moves for layout in small.values()) > 1 else {}
+
+    def layout(self, node: int) -> Layout:
         """How the consumer of a node takes it."""
         step = self._steps[self._consumer[node]]
         return step.left_layout if step.left == node else step.right_layout
@@ -71,14 +104,36 @@ class Reservation:
     def _needed_to(self, node: int) -> int:
         """The last moment at which a node's own entries are read."""
         number = self._consumer[node]
-        if number == len(self._steps) or self._layout(node).moves:
+        if number == len(self._steps) or self.is_copied(self.layout(node), node):
             return number
         return self._undone_at(number)
+
+    def _reserve_arranged(self, end: int) -> None:
+        """Ask for the small leaves, which are arranged before the first step."""
+        size_of = self._lowered.size_of
+        leaves = [(leaf, size_of(leaf)) for leaf in self.arranged]
+        stacks = [
+            (number, sum(map(size_of, stack)))
+            for number, stack in enumerate(self._stacks)
+            if stack[0] in self.arranged
+        ]
+        undone = [self._undone_at(self._consumer[leaf]) for leaf in self.arranged]
+        self._add_parts("given", [(("stack", k), size) for k, size in stacks], -1, 0)
+        self._add_parts("arranged", leaves, 0, max(undone, default=0))
+        if self._has_reverse:
+            first = min(undone, default=end)
+            taken = [((leaf, "pulled"), size) for leaf, size in leaves]
+            self._add_parts(("arranged", "pulled"), taken, first, end)
+            given = [(("pulled", k), size) for k, size in stacks]
+            self._add_parts(("given", "pulled"), given, end, end)
 
     def _reserve(self) -> None:
         """Ask for every buffer, with the moments between which it is needed."""
         end = 2 * len(self._steps)
+        self._reserve_arranged(end)
         for number, stack in enumerate(self._stacks):
+            if stack[0] in self.arranged:
+                continue
             entries = sum(self._lowered.size_of(node) for node in stack)
             last = max(self._needed_to(node) for node in stack)
             self._add(("stack", number), entries, -1, last)
@@ -89,7 +144,7 @@ class Reservation:
             node, undone = self._leaves + number, self._undone_at(number)
             self._add(node, self._lowered.size_of(node), number, self._needed_to(node))
             for side, layout, source in sides(step):
-                if not layout.moves:
+                if not self.is_copied(layout, source):
                     continue
                 entries = self._lowered.size_of(source)
                 self._add((number, side), entries, number, undone)

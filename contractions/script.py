@@ -28,7 +28,7 @@ class Script:
     Attributes:
         size: entries of the block.
         views: each an offset, 1 for a conjugate or 0, then sizes and strides.
-        permutations: each sizes and the order of their axes.
+        permutations: each for every stretch of entries sizes and the order of their axes.
         instructions: each the name of an operation, the number of a permutation or -1, and those
             of views.
         places: numbers of views that have a name.
@@ -37,7 +37,7 @@ class Script:
 
     size: int
     views: list[list[int]] = field(default_factory=list)
-    permutations: list[list[list[int]]] = field(default_factory=list)
+    permutations: list[list[list[list[int]]]] = field(default_factory=list)
     instructions: list[list[Any]] = field(default_factory=list)
     places: dict[str, list[int]] = field(default_factory=dict)
     legs: list[list[int]] = field(default_factory=list)
@@ -52,7 +52,7 @@ class Script:
     ) -> "Script":
         """What instructions on views of a block say."""
         views: dict[tuple[int, ...], int] = {}
-        permutations: dict[Permutation | None, int] = {None: -1}
+        permutations: dict[tuple[Permutation, ...], int] = {(): -1}
 
         def number(view: Tensor) -> int:
             seen = (view.storage_offset(), int(view.is_conj()), *view.shape, *view.stride())
@@ -61,13 +61,13 @@ class Script:
         rows = [
             [
                 operation,
-                permutations.setdefault(permutation, len(permutations) - 1),
+                permutations.setdefault(permuted, len(permutations) - 1),
                 *map(number, on),
             ]
-            for operation, on, permutation in instructions
+            for operation, on, permuted in instructions
         ]
         named = {name: list(map(number, on)) for name, on in places.items()}
-        known = [[[*p.sizes], [*p.order]] for p in permutations if p is not None]
+        known = [[[[*p.sizes], [*p.order]] for p in stretches] for stretches in permutations][1:]
         return cls(size, list(map(list, views)), known, rows, named, list(map(list, legs)))
 
     def on(self, block: Tensor) -> tuple[list[Call], dict[str, list[Tensor]]]:
@@ -78,8 +78,11 @@ class Script:
             view = block.as_strided(axes[:half], axes[half:], offset)
             views.append(view.conj() if conjugate else view)
         maps = [
-            gather_map(Permutation(tuple(sizes), tuple(order)), block.device)
-            for sizes, order in self.permutations
+            gather_map(
+                tuple([Permutation(tuple(sizes), tuple(order)) for sizes, order in stretches]),
+                block.device,
+            )
+            for stretches in self.permutations
         ]
         calls: list[Call] = []
         for operation, permutation, *on in self.instructions:

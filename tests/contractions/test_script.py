@@ -228,7 +228,7 @@ def test_operations_do_what_their_names_say():
     assert torch.equal(turned, a[0].T)
     source, target = a.reshape(4, 15), torch.empty(4, 15, dtype=torch.float64)
     permutation = Permutation((3, 5), (1, 0))
-    run("gather", source, target, gather_map(permutation, source.device))
+    run("gather", source, target, gather_map((permutation,), source.device))
     assert torch.equal(target, a.transpose(1, 2).reshape(4, 15))
     rows, scale = a.reshape(4, 15).clone(), torch.empty(4, 1, dtype=torch.float64)
     rows[2] = 0
