@@ -251,3 +251,42 @@ def test_instructions_name_known_operations_alone():
     )
     every: list[Instruction] = [*emission.forward, *emission.reverse([True] * 12)]
     assert {instruction.operation for instruction in every} <= set(OPERATIONS)
+
+
+def wheel(*, small, large):
+    """A hub of a long leg and spokes, whose rim has tensors of two sizes, axes in any order."""
+    sizes = {"long": 64} | {f"s{k}": small for k in range(6)} | {f"r{k}": large for k in range(6)}
+    rim = [(f"r{k}", f"s{k}", f"r{(k + 1) % 6}")[:: 1 - 2 * (k % 2)] for k in range(6)]
+    hubs = [("s4", "long", "s1"), ("s0", "long", "s3"), ("s5", "s2", "long")]
+    return Network([*rim, *hubs], ("long",), sizes)
+
+
+@pytest.mark.parametrize(
+    ("small", "large", "gathered"),
+    [(2, 3, 9), (2, 40, 3), (7, 40, 0)],
+    ids=["all small", "the rim large", "all large"],
+)
+def test_small_leaves_are_arranged_by_one_gather_there_and_back(small, large, gathered):
+    network = wheel(small=small, large=large)
+    made = plan(network, machine=MACHINE, cache=False)
+    lowered = Lowered(network, made.path)
+    emission = Emission(lowered, [[k] for k in range(9)], reverse=True, scaled=False)
+    forward, reverse = emission.forward, emission.reverse([True] * 9)
+    joint = [row for row in (*forward, *reverse) if len(row.permutations) > 1]
+    assert joint == ([forward[0], reverse[-1]] if gathered else [])
+    assert [len(row.permutations) for row in joint] == [gathered] * len(joint)
+
+    arrays = arrays_of(network, torch.float64)
+    names = {index: number for number, index in enumerate(network.sizes)}
+    operands = []
+    for array, term in zip(arrays, network.inputs, strict=True):
+        operands += [array, [names[index] for index in term]]
+    exact = torch.einsum(*operands, [names[index] for index in network.output])
+    weights = torch.linspace(-1, 2, exact.numel(), dtype=torch.float64).reshape(exact.shape)
+    found = made.contract(arrays)
+    torch.testing.assert_close(found, exact, rtol=1e-10, atol=0)
+    for wanted in (arrays, arrays[1:2], arrays[6:]):
+        one = torch.autograd.grad((found * weights).sum(), wanted, retain_graph=True)
+        two = torch.autograd.grad((exact * weights).sum(), wanted, retain_graph=True)
+        for a, b in zip(one, two, strict=True):
+            torch.testing.assert_close(a, b, rtol=0, atol=1e-10 * float(b.abs().max()))
