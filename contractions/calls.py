@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import groupby
+from threading import active_count
 
 import torch
 from torch import Tensor
@@ -21,7 +22,8 @@ class Calls:
     and replayed from then on: thousands of launches cost little more than one.
 
     On a CPU small products run on one thread: a second one gains little there, and whenever another
-    process has its processor, every product waits for it.
+    process has its processor, every product waits for it. Not so in a program of several threads:
+    torch would start a new one with the number of threads that is set at that moment.
 
     Args:
         calls: in order.
@@ -37,7 +39,10 @@ class Calls:
     def __call__(self) -> None:
         """Make them."""
         if self._device.type != "cuda":
-            self._make_on_threads()
+            if active_count() == 1:
+                self._make_on_threads()
+            else:
+                self._make()
         elif torch.cuda.is_current_stream_capturing():
             self._make()
         elif not self._has_run:

@@ -227,12 +227,17 @@ class Plan:
         if not scaled:
             return program.run(tensors)
         counts = [1] * len(tensors) if stacks is None else list(map(len, stacks))
-        largest = [scale_of(tensor.reshape(1, -1)).squeeze() for tensor in tensors]
+        scales = []
+        for tensor, count in zip(tensors, counts, strict=True):
+            scale = scale_of(tensor.reshape(count, -1))
+            scales.append(torch.where(scale.isfinite(), scale, 1))
         mantissa, log_scale = program.run_scaled(
-            [tensor / scale for tensor, scale in zip(tensors, largest, strict=True)]
+            [
+                (tensor.reshape(len(scale), -1) / scale).reshape(tensor.shape)
+                for tensor, scale in zip(tensors, scales, strict=True)
+            ]
         )
-        taken = torch.stack(largest).log() * torch.tensor(counts, device=log_scale.device)
-        return Scaled(mantissa, log_scale + taken.sum())
+        return Scaled(mantissa, log_scale + torch.cat(scales).log().sum())
 
     def fold(self, fixed: Mapping[int, Any]) -> Folded:
         """The plan with some tensors fixed: what depends on them alone is contracted now.

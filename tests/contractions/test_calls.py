@@ -1,5 +1,6 @@
 """Calls: small products on one thread, whatever else happens."""
 
+import threading
 from functools import partial
 
 import pytest
@@ -11,7 +12,8 @@ CPU = torch.device("cpu")
 
 
 @pytest.fixture(autouse=True)
-def three_threads():
+def three_threads(monkeypatch):
+    monkeypatch.setattr("contractions.calls.active_count", lambda: 1)  # not so in pytest's workers
     before = torch.get_num_threads()
     torch.set_num_threads(3)
     yield
@@ -45,6 +47,20 @@ def test_only_small_products_run_alone(call, threads):
     Calls([product(8), call, look, product(200), look], CPU)()
     assert seen == [threads, 3]
     assert torch.get_num_threads() == 3
+
+
+def test_in_a_program_of_several_threads_they_stay_as_they_are(monkeypatch):
+    monkeypatch.setattr("contractions.calls.active_count", threading.active_count)
+    seen, ended = [], threading.Event()
+    look = partial(lambda: seen.append(torch.get_num_threads()))
+    other = threading.Thread(target=ended.wait)
+    other.start()
+    try:
+        Calls([product(8), look], CPU)()
+    finally:
+        ended.set()
+        other.join()
+    assert seen == [3]
 
 
 def test_threads_are_as_before_when_a_call_fails():

@@ -293,6 +293,22 @@ def test_a_scaled_result_of_few_tensors_neither_underflows_nor_overflows(dtype, 
         assert log_scale.dtype == np.float32
 
 
+@pytest.mark.parametrize("sizes", [(1e-200, 1e200, 1.0), (1e-200, 1e-200, 1e200)])
+def test_tensors_of_one_stack_have_scales_of_their_own(sizes):
+    stack = np.eye(2) * np.reshape(sizes, (3, 1, 1))
+    made = plan(Network.from_einsum("ab,bc,ca->", [(2, 2)] * 3), cache=False)
+    mantissa, log_scale = made.contract([stack], stacks=[[0, 1, 2]], scaled=True)
+    assert mantissa == 1
+    assert log_scale == pytest.approx(math.log(2) + np.log(sizes).sum(), rel=1e-13)
+
+
+def test_what_is_infinite_stays_in_its_row():
+    arrays = [np.array([[np.inf, 1.0], [2.0, 3.0]]), np.ones((2, 2))]
+    made = plan(Network.from_einsum("ab,bc->ac", [(2, 2)] * 2), cache=False)
+    mantissa, log_scale = made.contract(arrays, scaled=True)
+    np.testing.assert_allclose((mantissa * np.exp(log_scale))[1], [5, 5], rtol=1e-14)
+
+
 def test_sums_do_not_overflow_a_scaled_result():
     size, length = 1024, 13
     network = Network(chain(length).inputs, (), dict.fromkeys(range(length + 1), size))
