@@ -10,10 +10,10 @@ from importlib.metadata import version
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-import autoray
 import numpy as np
 import torch
 
+from contractions.arrays import check_arrays, checked_stacks
 from contractions.calibration import this_machine
 from contractions.errors import ContractionTooLarge, NetworkError, PlanError
 from contractions.files import Entry, code_hash
@@ -138,7 +138,7 @@ class Plan:
             raise NetworkError(
                 f"a {type(source).__name__} has no {missing[0]!r}; expected a Source"
             )
-        self._checked(source.stacks)
+        checked_stacks(source.stacks, network=self.network)
         if source.dtype not in (None, *(getattr(torch, name) for name in ITEMSIZE)):
             raise NetworkError(
                 f"the source's dtype is {source.dtype!r}; expected None or a torch dtype among "
@@ -207,8 +207,8 @@ class Plan:
         Raises:
             NetworkError: the arrays do not fit the network or the plan.
         """
-        stacks = None if stacks is None else self._checked(stacks)
-        kind = self._check(arrays, stacks)
+        stacks = None if stacks is None else checked_stacks(stacks, network=self.network)
+        kind = check_arrays(arrays, stacks, network=self.network, dtype=self.dtype)
         if kind == "torch":
             return self._contract(arrays, stacks, scaled=scaled)
         with torch.inference_mode():
@@ -275,68 +275,6 @@ class Plan:
             folded.append(part.contract([constants[tensor] for tensor in tensors]))
         rest = replace(self, network=cut.network, path=cut.path)
         return Folded(rest, tuple(folded), cut.varying)
-
-    def _check(self, arrays: Sequence[Any], stacks: Stacks | None) -> Literal["numpy", "torch"]:
-        if not isinstance(arrays, Sequence | torch.Tensor | np.ndarray):
-            raise NetworkError(
-                f"got a {type(arrays).__name__} of arrays; expected a sequence, one array a tensor"
-            )
-        shapes = self.network.shapes
-        if stacks is not None:
-            shapes = tuple((len(stack), *shapes[stack[0]]) for stack in stacks)
-        if len(arrays) != len(shapes):
-            raise NetworkError(
-                f"the network has {len(shapes)} {'stacks' if stacks else 'tensors'}, got "
-                f"{len(arrays)} arrays"
-            )
-        kinds = {autoray.infer_backend(array) for array in arrays}
-        if kinds not in ({"numpy"}, {"torch"}):
-            raise NetworkError(
-                f"arrays are of {', '.join(sorted(kinds))}; pass all numpy or all torch"
-            )
-        for position, (array, shape) in enumerate(zip(arrays, shapes, strict=True)):
-            if tuple(array.shape) != shape:
-                term = self.network.inputs[stacks[position][0] if stacks else position]
-                raise NetworkError(
-                    f"array {position}, of indices {term}, has shape {tuple(array.shape)}; "
-                    f"expected {shape}"
-                )
-            name = str(array.dtype).removeprefix("torch.")
-            if name != self.dtype:
-                advice = f" or plan with dtype={name!r}" if name in ITEMSIZE else ""
-                raise NetworkError(
-                    f"array {position} is {name}, but the plan was made for {self.dtype}; convert "
-                    f"it{advice}"
-                )
-            if kinds == {"torch"} and array.device != arrays[0].device:
-                raise NetworkError(
-                    f"array {position} is on {array.device}, array 0 on {arrays[0].device}; "
-                    "move all to one device"
-                )
-        return "torch" if kinds == {"torch"} else "numpy"
-
-    def _checked(self, stacks: object) -> Stacks:
-        """Stacks as tuples, refused if they are no partition of the tensors by shape."""
-        shapes = self.network.shapes
-        try:
-            listed = tuple([tuple(map(operator.index, stack)) for stack in stacks])  # type: ignore[attr-defined]
-        except TypeError:
-            raise NetworkError(
-                f"the stacks are {stacks!r:.60}; expected a sequence of tensor numbers for each"
-            ) from None
-        if listed in self._programs:
-            return listed
-        if sorted(tensor for stack in listed for tensor in stack) != list(range(len(shapes))):
-            raise NetworkError(
-                f"the stacks are no partition of the network's {len(shapes)} tensors; name each "
-                "once"
-            )
-        for number, stack in enumerate(listed):
-            if len({shapes[tensor] for tensor in stack}) != 1:
-                raise NetworkError(
-                    f"stack {number} holds tensors of several shapes, or none; expected one shape"
-                )
-        return listed
 
 
 def plan(
