@@ -29,7 +29,8 @@ class Folded:
     def contract(self, arrays: Sequence[Any], *, scaled: bool = False) -> Any:
         """The contracted network, from the arrays of the tensors in `varying`.
 
-        As `Plan.contract` otherwise; the fixed tensors are constants, to which no gradient flows.
+        As `Plan.contract` otherwise; the fixed tensors are constants, to which no gradient flows,
+        and have been contracted without a scale.
         """
         if len(arrays) != len(self.varying):
             raise NetworkError(

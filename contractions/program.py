@@ -23,6 +23,9 @@ _NUMBERS = count()
 class Scaled(NamedTuple):
     """A result that neither underflows nor overflows: ``mantissa * exp(log_scale)``.
 
+    Entries of one tensor share a scale, so what is smaller than its largest entry by more than the
+    dtype's range may become 0, also along a batch.
+
     Attributes:
         mantissa: of modulus 1, or 0 where the result is exactly 0. It carries gradients, with
             `log_scale` held constant: they are derivatives of the result over its modulus.
