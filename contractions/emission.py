@@ -150,7 +150,9 @@ class Emission:
                 made.append(Instruction("divide", (self._divisors[number], rows)))
             scratch = self._flat((number, "scratch", "pulled"))
             left, right = self._operands[number]
-            for (side, layout, source), other in zip(sides(step), (right, left), strict=True):
+            pulls = list(zip(sides(step), (right, left), strict=True))
+            pulls.sort(key=lambda pull: pull[0][2] == self._reserved.overwritten(number))
+            for (side, layout, source), other in pulls:
                 if needed[source]:
                     target, is_copied = (
                         self._pulled[source],

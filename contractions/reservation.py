@@ -142,13 +142,17 @@ class Reservation:
                 self._add(("pulled", number), entries, first, end)
         for number, step in enumerate(self._steps):
             node, undone = self._leaves + number, self._undone_at(number)
-            self._add(node, self._lowered.size_of(node), number, self._needed_to(node))
+            self._reserve_node(node, made=number, undone=undone)
             for side, layout, source in sides(step):
                 if not self.is_copied(layout, source):
                     continue
                 entries = self._lowered.size_of(source)
                 self._add((number, side), entries, number, undone)
-                if self._has_reverse:
+                if not self._has_reverse:
+                    continue
+                if source == self.overwritten(number):
+                    self._named[number, side, "pulled"] = self._named[number, side]
+                else:
                     self._add((number, side, "pulled"), entries, undone, undone)
             scratch = step.scratch_entries
             self._add((number, "scratch"), scratch, number, number)
@@ -158,5 +162,27 @@ class Reservation:
                 self._add((number, "scale"), rescale.count, number, kept)
             if self._has_reverse:
                 self._add((number, "scratch", "pulled"), scratch, undone, undone)
-                made = self._undone_at(self._consumer[node]) if node + 1 < self._ends else undone
-                self._add((node, "pulled"), self._lowered.size_of(node), made, undone)
+
+    def _reserve_node(self, node: int, *, made: int, undone: int) -> None:
+        """Ask for a result, and for its cotangent, which takes its place where it may."""
+        entries, needed_to = self._lowered.size_of(node), self._needed_to(node)
+        if not self._has_reverse:
+            self._add(node, entries, made, needed_to)
+            return
+        consumer, is_last = self._consumer[node], node + 1 == self._ends
+        pulled = undone if is_last else self._undone_at(consumer)
+        if not is_last and needed_to == pulled and node == self.overwritten(consumer):
+            self._add(node, entries, made, undone)
+            self._named[node, "pulled"] = self._named[node]
+        else:
+            self._add(node, entries, made, needed_to)
+            self._add((node, "pulled"), entries, pulled, undone)
+
+    def overwritten(self, number: int) -> int:
+        """The node of a step whose cotangent takes the place of what the step took: the larger.
+
+        The step must pull it back last: the other's cotangent is made from it.
+        """
+        step = self._steps[number]
+        size_of = self._lowered.size_of
+        return step.left if size_of(step.left) > size_of(step.right) else step.right
