@@ -171,7 +171,7 @@ class Reservation:
             return
         consumer, is_last = self._consumer[node], node + 1 == self._ends
         pulled = undone if is_last else self._undone_at(consumer)
-        if not is_last and needed_to == pulled and node == self.overwritten(consumer):
+        if is_last or (needed_to == pulled and node == self.overwritten(consumer)):
             self._add(node, entries, made, undone)
             self._named[node, "pulled"] = self._named[node]
         else:

@@ -1,6 +1,7 @@
 """The arena and its leases: nothing overlaps, nothing is shared, nothing is lost."""
 
 import copy
+import dataclasses
 import gc
 import io
 import pickle
@@ -90,6 +91,15 @@ def test_new_memory_is_written_before_it_is_used(dtype):
         pulled = a.T.conj() @ torch.ones_like(expected) @ c.T.conj()
         assert (found[0] - pulled).abs().max() <= small * pulled.abs().max()
         LEASES.forget(lambda _: True)  # so that the next run takes new memory
+
+
+def test_a_cotangent_takes_the_place_of_what_its_step_took():
+    rows = 2**12
+    network = Network.from_einsum("xa,ab,bc,cd->xd", [(rows, 4)] + [(4, 4)] * 3)
+    found = plan(network, gradient=True, cache=False)
+    made = dataclasses.replace(found, path=((0, 1), (4, 2), (5, 3)))
+    state = rows * 4 * 8  # given, and after each of three steps
+    assert 4 * state < made.cost.peak_bytes < 4.5 * state
 
 
 def test_two_forwards_before_one_backward():

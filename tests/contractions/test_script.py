@@ -240,6 +240,21 @@ def test_operations_do_what_their_names_say():
     assert torch.equal(rows, kept)
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.complex64, torch.complex128])
+@pytest.mark.parametrize("tail", [1, 2, 3, 4, 8])
+@pytest.mark.parametrize("begin", [0, 1])
+@pytest.mark.parametrize("side", [8, 256])
+def test_a_gather_permutes_entries_of_any_width_that_begin_anywhere(dtype, tail, begin, side):
+    permutation = Permutation((2, side, 2, side // 2), (3, 1, 0, 2))
+    entries = 3 * 2 * side * side * tail
+    block = torch.randn(2, begin + entries, dtype=dtype)
+    shape = (3, -1) if tail == 1 else (3, 2 * side * side, tail)
+    source, target = (row[begin:].view(shape) for row in block)
+    run("gather", source, target, gather_map((permutation,), block.device))
+    expected = source.reshape(3, 2, side, 2, side // 2, tail).permute(0, 4, 2, 1, 3, 5)
+    assert torch.equal(target.reshape(-1), expected.reshape(-1))
+
+
 def test_instructions_name_known_operations_alone():
     network = lattice(batch=64, rows=3, columns=4)
     made = plan(network, gradient=True, machine=MACHINE, cache=False)
