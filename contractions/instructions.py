@@ -180,9 +180,5 @@ def _joint_map(permutations: Sequence[Permutation], dtype: type[np.signedinteger
 
 
 def _map(sizes: Sequence[int], order: Sequence[int], dtype: type[np.signedinteger]) -> _Places:
-    """Of one stretch: what the leading axes contribute plus what the others do."""
-    moved = np.arange(math.prod(sizes), dtype=dtype).reshape(sizes).transpose(order)
-    half = len(order) // 2
-    leading = moved[(slice(None),) * half + (0,) * (len(order) - half)]
-    places: _Places = np.add.outer(leading.ravel(), moved[(0,) * half].ravel())
-    return places.ravel()
+    """Of one stretch."""
+    return np.arange(math.prod(sizes), dtype=dtype).reshape(sizes).transpose(order).ravel()
