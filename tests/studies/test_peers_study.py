@@ -11,10 +11,12 @@ from studies.errors import CellError
 from studies.peers import claims as peer_claims
 from studies.peers import problem as peer_problem
 from studies.peers import process as peer_process
+from studies.peers import registry as peer_registry
 from studies.peers import run_quimb as peer_quimb
 from studies.peers import run_tnqml as peer_tnqml
 from studies.peers import study as peers
-from studies.peers.process import OURS, PEERS
+from studies.peers.registry import OURS, PEERS
+from studies.peers.simulator import Measured, Simulator
 from studies.planning.cotengra_trees import Terms, to_pairs, to_tree
 from studies.study import Claim
 from studies.style import new_figure, styled
@@ -67,67 +69,94 @@ def test_a_peer_of_the_extra_gives_dense_values_and_gradients(name, observable):
         pytest.skip(f"{peer.missing} is not installed; see the extra [peers]")
     problem = small(qubits=4, layers=1, inputs=1, observable=observable)
     news: list[dict] = []
-    peer_process.run(name, problem, repeats=1, budget=1.0, tell=news.append)
+    peer_process.run(name, problem, orders=["again"], tell=news.append)
+    first, again, last = news
     values, gradient = dense(problem)
-    np.testing.assert_allclose(news[-1]["values"], values, atol=2e-5)
-    np.testing.assert_allclose(news[-1]["gradient"], gradient, atol=2e-4)
+    np.testing.assert_allclose(first["values"], values, atol=2e-5)
+    np.testing.assert_allclose(first["gradient"], gradient, atol=2e-4)
+    assert again["seconds"] < first["seconds"]
+    assert "facts" in last
 
 
 def test_lightning_refuses_what_no_state_vector_holds():
     if PEERS["lightning.qubit"].missing:
         pytest.skip("pennylane is not installed; see the extra [peers]")
     news: list[dict] = []
-    peer_process.run("lightning.qubit", small(qubits=40), repeats=1, budget=1.0, tell=news.append)
+    peer_process.run("lightning.qubit", small(qubits=40), orders=["again"], tell=news.append)
     assert news == [{"status": "refused: no state vector of 40 qubits"}]
 
 
+WANTED = {
+    "family": "chain",
+    "qubits": 5,
+    "layers": 1,
+    "observable": "local",
+    "inputs": 1,
+    "seed": 0,
+}
+
+
 def test_a_cell_has_a_row_for_every_peer(monkeypatch):
-    absent = peer_process.Peer("none", ("no_such_module",), "studies.peer_none:prepare")
-    monkeypatch.setattr(peer_process, "PEERS", {OURS: PEERS[OURS], "absent": absent})
-    cell = peers.Cell(qubits=5, layers=1, inputs=2, repeats=3, peers=OURS)
-    object.__setattr__(cell, "peers", f"{OURS},absent")
-    ours, other = peers.measure(cell)
-    assert ours["status"] == "measured"
+    absent = peer_registry.Peer("none", ("no_such_module",), "studies.peer_none:prepare")
+    monkeypatch.setitem(PEERS, "absent", absent)
+    cell = peers.Cell(qubits=5, layers=1, inputs=2, repeats=3, peers="absent,quimb")
+    ours, other, theirs = peers.measure(cell)
+    assert [row["peer"] for row in (ours, other, theirs)] == [OURS, "absent", "quimb"]
+    assert ours["status"] == theirs["status"] == "measured"
     assert 0 < ours["warm_seconds_low"] <= ours["warm_seconds"] <= ours["warm_seconds_high"]
     assert ours["warm_seconds"] < ours["cold_seconds"]
     assert ours["measured_over_predicted"] > 0
     assert ours["value_deviation"] == ours["gradient_deviation"] == 0
+    assert ours["warm_calls"] == 6
+    assert "over_ours" not in ours
     assert other["status"] == "no_such_module is not installed"
     assert other["value_deviation"] is None
-    json.dumps([ours, other])
+    assert theirs["warm_calls"] == 3
+    assert theirs["over_ours_low"] <= theirs["over_ours"] <= theirs["over_ours_high"]
+    assert theirs["gradient_deviation"] < 1e-5
+    json.dumps([ours, other, theirs])
 
 
-def test_a_peer_that_takes_too_long_is_ended():
-    found = peer_process.measured(
-        OURS,
-        {
-            "family": "chain",
-            "qubits": 5,
-            "layers": 1,
-            "observable": "local",
-            "inputs": 1,
-            "seed": 0,
-        },
-        repeats=1,
-        limit=0.05,
-    )
-    assert found.status == "did not finish in 0.05 s"
-    assert found.values is None
+@pytest.mark.parametrize("finished", [0, 2])
+def test_a_peer_that_takes_too_long_is_ended(finished):
+    with Simulator(OURS, WANTED, limit=60.0 if finished else 0.05) as late:
+        calls = [late.again() for _ in range(finished)]
+        late._left = min(late._left, 0.0)
+        assert late.again() is None
+        assert late.again() is None
+        found = late.finish()
+    assert found.status.startswith("did not finish in ")
+    assert (found.values is None) == (not finished)
+    assert found.facts.get("warm_calls", 0) == finished == len(list(filter(None, calls)))
 
 
 def test_a_peer_that_fails_says_why():
-    wanted = {"family": "chain", "qubits": 5, "layers": 1, "observable": "none", "inputs": 1}
-    found = peer_process.measured(OURS, wanted | {"seed": 0}, repeats=1, limit=60.0)
+    with Simulator(OURS, WANTED | {"observable": "none"}, limit=60.0) as failing:
+        assert failing.cold is failing.again() is None
+        found = failing.finish()
     assert found.status.startswith("failed: ")
     assert "expected one of local, sum, parity" in found.status
 
 
+def test_a_peer_that_dies_between_two_calls_keeps_what_it_told():
+    with Simulator(OURS, WANTED, limit=60.0) as dying:
+        assert dying.again() > 0
+        dying._process.kill()
+        dying._process.wait()
+        assert dying.again() is None
+        found = dying.finish()
+    assert found.status == "failed: exit status -9"
+    assert found.facts["warm_calls"] == 1
+    assert found.values is not None
+
+
 def test_deviations_are_relative_to_our_largest_entry():
-    ours = peer_process.Measured("measured", {}, np.array([4.0, 1.0]), None)
-    theirs = peer_process.Measured("measured", {}, np.array([4.0, 1.4]), None)
-    row = peers._row("quimb", theirs, ours)
+    ours = Measured("measured", {}, np.array([4.0, 1.0]), None)
+    theirs = Measured("measured", {}, np.array([4.0, 1.4]), None)
+    row = peers._row("quimb", theirs, ours, [2.0, 4.0, 3.0])
     assert row["value_deviation"] == pytest.approx(0.1)
     assert row["gradient_deviation"] is None
+    assert (row["over_ours_low"], row["over_ours"], row["over_ours_high"]) == (2.5, 3.0, 3.5)
 
 
 @pytest.mark.parametrize(
@@ -177,6 +206,10 @@ def row(peer: str, warm: float | None, cold: float | None, **changes: object) ->
     return values | changes
 
 
+def in_turn(best: float) -> dict[str, float]:
+    return {"over_ours_low": 0.9 * best, "over_ours": best, "over_ours_high": 1.1 * best}
+
+
 def found(rows: list[dict[str, object]], text: str) -> Claim:
     (claim,) = [claim for claim in peers.STUDY.claims(pd.DataFrame(rows)) if text in claim.text]
     return claim
@@ -188,6 +221,10 @@ def test_claims_of_seconds_hold_and_fail():
     assert found(rows, "cold value").holds is False
     assert found(rows, "warm seconds of tensorcircuit-ng").holds is False
     assert found(rows, "cold seconds of tensorcircuit-ng").holds is True
+    rows[1] |= in_turn(5.2)
+    paired = found(rows, "warm seconds of tensorcircuit-ng")
+    assert paired.holds is True
+    assert paired.measured == "5.2 (quartiles 4.68 to 5.72), called in turn"
 
 
 def test_a_limit_bounds_a_peer_that_did_not_finish():
@@ -204,7 +241,7 @@ def test_a_limit_bounds_a_peer_that_did_not_finish():
 def test_claims_of_agreement_prediction_and_grids_can_fail():
     rows = [
         row(OURS, 0.05, 0.4, family="grid", qubits=16),
-        row("quimb", 0.02, 0.4, family="grid", qubits=16, gradient_deviation=0.5),
+        row("quimb", 0.02, 0.4, family="grid", qubits=16, gradient_deviation=0.5) | in_turn(0.4),
     ]
     assert found(rows, "gradients of quimb").holds is False
     assert found(rows, "values of quimb").holds is True
@@ -222,8 +259,8 @@ def test_figures_draw():
     rows = [
         row(OURS, 0.007, 0.4),
         row(OURS, 0.02, 0.4, family="grid", qubits=16),
-        row("quimb", 0.05, 0.4),
-        row("quimb", 0.5, 0.4, family="grid", qubits=16),
+        row("quimb", 0.05, 0.4) | in_turn(7.0),
+        row("quimb", 0.5, 0.4, family="grid", qubits=16) | in_turn(25.0),
     ]
     with styled():
         for draw in peers.STUDY.figures.values():
