@@ -26,7 +26,7 @@ from contractions.network import Network
 from contractions.program import Program
 from contractions.sources import Given
 
-_FORMAT = 11
+_FORMAT = 12
 _MATRICES = 4096
 _LANES = 1024
 _ROUNDS = 4
