@@ -8,8 +8,9 @@ from contractions.folding import Folded
 from contractions.machine import Machine
 from contractions.network import LANES, Network
 from contractions.plan import Plan, plan
-from contractions.program import Program, Scaled
+from contractions.program import Program
 from contractions.report import StepCost
+from contractions.scaling import Scaled
 from contractions.sources import Filling, Given, Source
 from contractions.tree import Cost
 

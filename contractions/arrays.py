@@ -22,10 +22,7 @@ def check_arrays(
     Raises:
         NetworkError: saying which array, what it is and what was expected.
     """
-    if not isinstance(arrays, Sequence | torch.Tensor | np.ndarray):
-        raise NetworkError(
-            f"got a {type(arrays).__name__} of arrays; expected a sequence, one array a tensor"
-        )
+    check_sequence(arrays)
     shapes = network.shapes
     if stacks is not None:
         shapes = tuple((len(stack), *shapes[stack[0]]) for stack in stacks)
@@ -36,7 +33,8 @@ def check_arrays(
         )
     kinds = {autoray.infer_backend(array) for array in arrays}
     if kinds not in ({"numpy"}, {"torch"}):
-        raise NetworkError(f"arrays are of {', '.join(sorted(kinds))}; pass all numpy or all torch")
+        types = ", ".join(sorted({type(array).__name__ for array in arrays}))
+        raise NetworkError(f"the arrays are of {types}; pass all numpy or all torch")
     for position, (array, shape) in enumerate(zip(arrays, shapes, strict=True)):
         if tuple(array.shape) != shape:
             term = network.inputs[stacks[position][0] if stacks else position]
@@ -56,6 +54,18 @@ def check_arrays(
                 "move all to one device"
             )
     return "torch" if kinds == {"torch"} else "numpy"
+
+
+def check_sequence(arrays: object) -> None:
+    """Refuse what is no sequence of arrays.
+
+    Raises:
+        NetworkError: saying what it is.
+    """
+    if not isinstance(arrays, Sequence | torch.Tensor | np.ndarray):
+        raise NetworkError(
+            f"got a {type(arrays).__name__} of arrays; expected a sequence, one array a tensor"
+        )
 
 
 def checked_stacks(stacks: object, *, network: Network) -> Stacks:

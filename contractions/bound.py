@@ -77,7 +77,7 @@ class Bound:
     def forward(
         self, inputs: Sequence[Tensor], *, wanted: tuple[bool, ...] | None = None
     ) -> tuple[Tensor, Tensor]:
-        """The result, and the logarithm of its scale, both over the output's axes.
+        """The result, and the power of 2 by which to multiply it, both over the output's axes.
 
         Args:
             inputs: those of the source.
@@ -107,7 +107,7 @@ class Bound:
             target.copy_(given.reshape(target.shape))
         self._forward()
         result = self._places["result"][0].clone(memory_format=torch.contiguous_format)
-        return result, self._scripts.log_scale(self._places["scales"], like=result)
+        return result, self._scripts.exponents(self._places["scales"], device=result.device)
 
     def reverse(self, cotangent: Tensor, *, wanted: tuple[bool, ...]) -> list[Tensor | None]:
         """The cotangent of every input that is wanted, from that of the result.

@@ -113,9 +113,9 @@ class Emission:
             made += step.forward(left, right, out=out, scratch=scratch)
             rescale = self._rescales[number]
             if rescale is not None:
-                scale = self._flat((number, "scale")).view(-1, 1)
+                scale = self._flat((number, "scale")).view(rescale.scales)
                 self._divisors[number] = scale
-                made.append(Instruction("rescale", (scale, rescale.rows(out))))
+                made.append(Instruction("rescale", (scale, out.view(rescale.shape))))
         return made
 
     def _arrange(self, *names: str, undo: bool = False) -> list[Instruction]:
@@ -146,8 +146,8 @@ class Emission:
                 continue
             rescale = self._rescales[number]
             if rescale is not None:
-                rows = rescale.rows(self._pulled[node])
-                made.append(Instruction("divide", (self._divisors[number], rows)))
+                pulled = self._pulled[node].view(rescale.shape)
+                made.append(Instruction("divide", (self._divisors[number], pulled)))
             scratch = self._flat((number, "scratch", "pulled"))
             left, right = self._operands[number]
             pulls = list(zip(sides(step), (right, left), strict=True))

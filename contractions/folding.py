@@ -1,11 +1,18 @@
 """Constants folded: what depends on fixed tensors alone is contracted once and for all."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, Self
 
+import torch
+from torch import Tensor
+
+from contractions.arrays import check_sequence
 from contractions.errors import NetworkError
 from contractions.network import Network
+from contractions.scaling import Scaled, divided, exponent, joined, scale_of, shifted
 from contractions.tree import Path, leaf_legs, products
 
 if TYPE_CHECKING:
@@ -13,31 +20,109 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Constant:
+    """What fixed tensors make: a mantissa times 2 to an exponent for each entry of some axes.
+
+    Attributes:
+        mantissa: entries up to 2.
+        exponents: float64.
+        legs: the axes of the exponents, which are the output's.
+        kind: of the arrays that were fixed.
+    """
+
+    mantissa: Tensor
+    exponents: Tensor
+    legs: tuple[Hashable, ...]
+    kind: Literal["numpy", "torch"]
+
+    @classmethod
+    def of(
+        cls,
+        tensor: Tensor,
+        exponents: Tensor,
+        axes: Sequence[Hashable],
+        output: Sequence[Hashable],
+        kind: Literal["numpy", "torch"],
+    ) -> Self:
+        """That of a tensor times 2 to some exponents, of its shape or one.
+
+        Args:
+            tensor: what was contracted.
+            exponents: the power of 2 by which to multiply it.
+            axes: the indices of the tensor.
+            output: those of the whole network's output.
+            kind: of the arrays that were fixed.
+        """
+        scale = scale_of(tensor, ())
+        own = torch.where(tensor == 0, -math.inf, exponent(scale) + exponents)
+        summed = [axis for axis, index in enumerate(axes) if index not in output]
+        top = own.amax(summed, keepdim=True) if summed else own
+        top = torch.where(top.isfinite(), top, 0.0)
+        legs = tuple(index for index in axes if index in output)
+        return cls(shifted(divided(tensor, scale), own - top), top, legs, kind)
+
+    @property
+    def array(self) -> Any:
+        """The whole, which may underflow or overflow."""
+        return self._as_given(shifted(self.mantissa, self.exponents))
+
+    @property
+    def scaled(self) -> Any:
+        """The mantissa alone."""
+        return self._as_given(self.mantissa)
+
+    def _as_given(self, tensor: Tensor) -> Any:
+        return tensor if self.kind == "torch" else tensor.numpy()
+
+
+@dataclass(frozen=True)
 class Folded:
     """A plan whose fixed tensors are contracted as far as they go; made by `Plan.fold`.
 
     Attributes:
-        plan: of what is left: the folded arrays first, then the tensors that vary.
-        arrays: the folded arrays.
+        plan: of what is left: the constants first, then the tensors that vary.
+        constants: what the fixed tensors make.
         varying: the tensors of the whole network that `contract` takes, in this order.
     """
 
     plan: "Plan"
-    arrays: tuple[Any, ...]
+    constants: tuple[Constant, ...]
     varying: tuple[int, ...]
+
+    @cached_property
+    def arrays(self) -> tuple[Any, ...]:
+        """The constants as arrays of the kind that was fixed."""
+        return tuple(constant.array for constant in self.constants)
 
     def contract(self, arrays: Sequence[Any], *, scaled: bool = False) -> Any:
         """The contracted network, from the arrays of the tensors in `varying`.
 
-        As `Plan.contract` otherwise; the fixed tensors are constants, to which no gradient flows,
-        and have been contracted without a scale.
+        As `Plan.contract` otherwise; the fixed tensors are constants, to which no gradient flows.
+
+        Raises:
+            NetworkError: the arrays do not fit the network or the plan.
         """
+        check_sequence(arrays)
         if len(arrays) != len(self.varying):
             raise NetworkError(
                 f"{len(self.varying)} tensors vary, got {len(arrays)} arrays; the others are folded"
             )
-        given = [*self.arrays, *arrays]
-        return self.plan.contract(given, scaled=True) if scaled else self.plan.contract(given)
+        if not scaled:
+            return self.plan.contract([*self.arrays, *arrays])
+        given = [*(constant.scaled for constant in self.constants), *arrays]
+        mantissa, log_scale = self.plan.contract(given, scaled=True)
+        return Scaled(mantissa, log_scale + self._log_scale)
+
+    @cached_property
+    def _log_scale(self) -> Any:
+        """What the constants' exponents make, over the output's axes."""
+        if not self.constants:
+            return 0.0
+        network, first = self.plan.network, self.constants[0]
+        own = [(constant.legs, constant.exponents) for constant in self.constants]
+        total = joined(own, network.output, network.sizes, device=first.mantissa.device)
+        total = total * math.log(2)
+        return total if first.kind == "torch" else total.numpy()
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from contractions.calls import Call
+from contractions.scaling import divided, scale_of
 
 _FEW, _LONG, _SMALL, _MOST_PARTS = 16, 4096, 1024, 256
 _MOST_SHORT = 2**31  # entries that 32 bits can count
@@ -121,20 +122,23 @@ def _gather(
 
 
 def _rescale(
-    scale: Tensor,  # (rows, 1), written too
-    rows: Tensor,  # (rows, entries)
+    scale: Tensor,  # of size 1 where the other is divided by one number alone, written too
+    tensor: Tensor,
 ) -> list[Call]:
-    return [partial(_rescaled, rows, scale)]
+    return [
+        partial(_rescaled, tensor, scale, [k for k, size in enumerate(scale.shape) if size == 1])
+    ]
 
 
-def _rescaled(rows: Tensor, scale: Tensor) -> None:
-    """Divide each row by its largest modulus, which goes to `scale`; 1 for a row of zeros."""
-    largest = rows.abs().amax(1, keepdim=True)
-    scale.copy_(torch.where(largest > 0, largest, 1))
-    rows /= scale
+def _rescaled(tensor: Tensor, scale: Tensor, axes: Sequence[int]) -> None:
+    """Divide by the scales, which go to `scale`; see `scale_of`."""
+    scale.copy_(scale_of(tensor, axes))
+    tensor.copy_(divided(tensor, scale.real))
 
 
 def _divide(scale: Tensor, out: Tensor) -> list[Call]:
+    if out.is_complex():
+        out, scale = torch.view_as_real(out), scale.real.unsqueeze(-1)
     return [partial(torch.div, out, scale, out=out)]
 
 

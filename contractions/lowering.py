@@ -7,43 +7,19 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
-import torch
-from torch import Tensor
-
 from contractions.lanes import LaneStep
 from contractions.layout import Layout
 from contractions.network import LANES, Network
+from contractions.scaling import Rescale
 from contractions.steps import MatrixStep, Step
 from contractions.tree import Path, Product, leaf_legs, products
 
-_RESCALE_EVERY, _RESCALE_BITS = 16, 32  # tensors of entries up to 1; what sums make of them
+_RESCALE_EVERY, _RESCALE_BITS = 16, 32  # tensors; bits of what products and sums make of them
+_SCALED_BITS = 1.5  # of a modulus whose parts are below 2
 _TINY = 2048  # multiplications of a matrix product up to which they do
 
 Order = tuple[int, ...]
 """Indices in the order of a tensor's axes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rescale:
-    """Where a scaled contraction divides by the largest modulus, one for each entry of `legs`.
-
-    Attributes:
-        legs: axes of the output, the first or the last of the tensor.
-        count: their entries.
-        last: whether they are the last.
-    """
-
-    legs: Order
-    count: int
-    last: bool
-
-    def rows(self, tensor: Tensor) -> Tensor:
-        """A row of the tensor for each entry of `legs`."""
-        return tensor.reshape(-1, self.count).T if self.last else tensor.reshape(self.count, -1)
-
-    def undone(self, rows: Tensor) -> Tensor:
-        """The tensor's entries in their order."""
-        return rows.T if self.last else rows
 
 
 @dataclass(frozen=True)
@@ -133,27 +109,6 @@ class Lowered:
     def _entries(self) -> list[int]:
         return [self._size(order) for order in self.orders]
 
-    def log_scale(self, scales: Sequence[tuple[Order, Tensor]], *, like: Tensor) -> Tensor:
-        """The logarithm of what some steps divided by, over the output's axes.
-
-        Args:
-            scales: for each such step the axes of its `Rescale`, and what each of their entries
-                was divided by.
-            like: a tensor of the dtype and device of the run.
-        """
-        total = torch.zeros(
-            [self._sizes[index] for index in self._output] if scales else (),
-            dtype=like.real.dtype if like.is_complex() else like.dtype,
-            device=like.device,
-        )
-        for legs, scale in scales:
-            present = [index for index in self._output if index in legs]
-            values = scale.abs().log().reshape([self._sizes[index] for index in legs])
-            values = values.permute([legs.index(index) for index in present])
-            shape = [self._sizes[index] if index in legs else 1 for index in self._output]
-            total = total + values.reshape(shape)
-        return total
-
     @cached_property
     def _lowered(self) -> tuple[list[Order], list[tuple[Step, Rescale | None]]]:
         """The orders and the steps."""
@@ -172,8 +127,8 @@ class Lowered:
             ):
                 consumers[node] = _Consumer(number, self._lane, other, output, summed_at)
         last = _Consumer(len(todo), self._lane, frozenset(), output, summed_at)
-        # since the last rescale: tensors, and bits by which sums may have made entries larger
-        unscaled = [(1, 0.0)] * leaves
+        # since the last rescale: tensors, and bits that entries may have at most
+        unscaled = [(1, _SCALED_BITS)] * leaves
         for number, product in enumerate(todo):
             consumer = consumers.get(leaves + number, last)
             step, order = self._lower_product(product, orders, consumer)
@@ -183,19 +138,11 @@ class Lowered:
             tensors, bits = one + two, grown + grown_too + math.log2(self._size(summed))
             rescale = None
             if tensors >= _RESCALE_EVERY or bits >= _RESCALE_BITS:
-                tensors, bits = 0, 0.0
-                rescale = self._rescale(order)
+                tensors, bits = 0, _SCALED_BITS
+                rescale = Rescale.of(order, self.network)
             unscaled.append((tensors, bits))
             steps.append((step, rescale))
         return orders, steps
-
-    def _rescale(self, order: Order) -> Rescale:
-        """By the axes of the output that come first in a tensor, or else last."""
-        is_output = [index in self._output for index in order]
-        first = next((place for place, known in enumerate(is_output) if not known), len(order))
-        last = next((place for place, known in enumerate(is_output[::-1]) if not known), 0)
-        legs = order[:first] if first else order[len(order) - last :]
-        return Rescale(legs, self._size(legs), last=not first)
 
     def _lower_product(
         self, product: Product, orders: Sequence[Order], consumer: _Consumer

@@ -17,13 +17,14 @@ from contractions.arrays import check_arrays, checked_stacks
 from contractions.calibration import this_machine
 from contractions.errors import ContractionTooLarge, NetworkError, PlanError
 from contractions.files import Entry, code_hash
-from contractions.folding import Folded, split
+from contractions.folding import Constant, Folded, split
 from contractions.lowering import Lowered
 from contractions.machine import ITEMSIZE, Machine
 from contractions.network import Network
-from contractions.program import Program, Scaled, scale_of
+from contractions.program import Program
 from contractions.report import StepCost, draw, step_costs, table
 from contractions.reservation import Reservation
+from contractions.scaling import Scaled, joined, normalised
 from contractions.search import Found, depth_first, search
 from contractions.sources import Given, Source, Stacks
 from contractions.tree import Cost, Path, cost, leaf_legs, products
@@ -222,22 +223,23 @@ class Plan:
     def _contract(
         self, tensors: Sequence[torch.Tensor], stacks: Stacks | None, *, scaled: bool
     ) -> torch.Tensor | Scaled:
-        """The network's value; if scaled, of tensors whose largest entry is 1."""
-        program = self._program(stacks)
-        if not scaled:
-            return program.run(tensors)
-        counts = [1] * len(tensors) if stacks is None else list(map(len, stacks))
-        scales = []
-        for tensor, count in zip(tensors, counts, strict=True):
-            scale = scale_of(tensor.reshape(count, -1))
-            scales.append(torch.where(scale.isfinite(), scale, 1))
-        mantissa, log_scale = program.run_scaled(
-            [
-                (tensor.reshape(len(scale), -1) / scale).reshape(tensor.shape)
-                for tensor, scale in zip(tensors, scales, strict=True)
-            ]
-        )
-        return Scaled(mantissa, log_scale + torch.cat(scales).log().sum())
+        if scaled:
+            return Scaled.of(*self.rescaled(tensors, stacks))
+        return self._program(stacks).run(tensors)
+
+    def rescaled(
+        self, tensors: Sequence[torch.Tensor], stacks: Stacks | None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """A torch tensor, and the power of 2 by which to multiply it for the contracted network."""
+        if stacks is not None:
+            singles: dict[int, torch.Tensor] = {}
+            for stack, tensor in zip(stacks, tensors, strict=True):
+                singles |= zip(stack, tensor.unbind(), strict=True)
+            tensors = [singles[number] for number in range(len(singles))]
+        tensors, exponents = normalised(tensors, self.network)
+        result, exponent = self._program(None).run_rescaled(tensors)
+        _, output, sizes = self.network.numbered
+        return result, exponent + joined(exponents, output, sizes, device=result.device)
 
     def fold(self, fixed: Mapping[int, Any]) -> Folded:
         """The plan with some tensors fixed: what depends on them alone is contracted now.
@@ -264,17 +266,17 @@ class Plan:
         ]
         if unknown:
             raise NetworkError(f"tensor {unknown[0]!r} does not exist; there are 0 to {count - 1}")
-        constants = {
-            tensor: array.detach() if isinstance(array, torch.Tensor) else array
-            for tensor, array in fixed.items()
-        }
-        cut = split(self.network, self.path, constants)
-        folded = []
+        cut = split(self.network, self.path, fixed)
+        constants = []
         for tensors, network, path in cut.parts:
             part = replace(self, network=network, path=path)
-            folded.append(part.contract([constants[tensor] for tensor in tensors]))
+            arrays = [fixed[tensor] for tensor in tensors]
+            kind = check_arrays(arrays, None, network=network, dtype=self.dtype)
+            with torch.no_grad():
+                found = part.rescaled([torch.as_tensor(array) for array in arrays], None)
+                constants.append(Constant.of(*found, network.output, cut.network.output, kind))
         rest = replace(self, network=cut.network, path=cut.path)
-        return Folded(rest, tuple(folded), cut.varying)
+        return Folded(rest, tuple(constants), cut.varying)
 
 
 def plan(

@@ -4,7 +4,7 @@ import weakref
 from collections.abc import Hashable, Sequence
 from functools import partial
 from itertools import count
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,26 +14,11 @@ from contractions.bound import Bound
 from contractions.errors import NetworkError
 from contractions.leases import LEASES
 from contractions.lowering import Lowered, Order
+from contractions.scaling import Scaled, divided, exponent, joined, scale_of
 from contractions.script import Scripts
 from contractions.sources import Given, Source, Stacks
 
 _NUMBERS = count()
-
-
-class Scaled(NamedTuple):
-    """A result that neither underflows nor overflows: ``mantissa * exp(log_scale)``.
-
-    Entries of one tensor share a scale, so what is smaller than its largest entry by more than the
-    dtype's range may become 0, also along a batch.
-
-    Attributes:
-        mantissa: of modulus 1, or 0 where the result is exactly 0. It carries gradients, with
-            `log_scale` held constant: they are derivatives of the result over its modulus.
-        log_scale: natural logarithm of the modulus, of the same shape; real, without gradient.
-    """
-
-    mantissa: Tensor
-    log_scale: Tensor
 
 
 class Program:
@@ -85,9 +70,11 @@ class Program:
 
     def run_scaled(self, inputs: Sequence[Tensor]) -> Scaled:
         """The contracted network as mantissa and logarithm, rescaled along the way."""
-        result, log_scale = self._run(inputs, scaled=True)
-        mantissa, logarithm = _normalise(result.reshape(-1, 1))
-        return Scaled(mantissa.reshape(result.shape), log_scale + logarithm.reshape(result.shape))
+        return Scaled.of(*self.run_rescaled(inputs))
+
+    def run_rescaled(self, inputs: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """A tensor, and the power of 2 by which to multiply it for the contracted network."""
+        return self._run(inputs, scaled=True)
 
     def _run(self, inputs: Sequence[Tensor], *, scaled: bool) -> tuple[Tensor, Tensor]:
         inputs = tuple(inputs)
@@ -107,8 +94,8 @@ class Program:
         if transformed or not self._lowered.path:
             return self.plain(inputs, scaled=scaled)
         if torch.is_grad_enabled() and any(given.requires_grad for given in inputs):
-            last, log_scale = _Contraction.apply(self, scaled, *inputs)  # type: ignore[no-untyped-call]
-            return last, log_scale
+            last, powers = _Contraction.apply(self, scaled, *inputs)  # type: ignore[no-untyped-call]
+            return last, powers
         number = self.borrow(inputs[0], reverse=False, scaled=scaled)
         try:
             bound = LEASES.bound(number)
@@ -189,20 +176,20 @@ class Program:
         nodes: list[Any] = list(
             self._leaves(arrays, self._source.stacks, self._lowered.leaf_orders)
         )
-        scales: list[tuple[Order, Tensor]] = []
+        exponents: list[tuple[Order, Tensor]] = []
         for step, rescale in self._lowered.steps:
             result = step.plain(nodes[step.left], nodes[step.right])
             nodes[step.left] = nodes[step.right] = None  # its memory can go
             if scaled and rescale is not None:
-                rows = rescale.rows(result)
-                scale = scale_of(rows)
-                scales.append((rescale.legs, scale))
-                result = rescale.undone(rows / scale)
+                result = result.reshape(rescale.shape)
+                scale = scale_of(result, rescale.axes)
+                exponents.append((rescale.legs, exponent(scale)))
+                result = divided(result, scale)
             nodes.append(result)
         order = self._lowered.orders[-1]
         last = nodes[-1].reshape([self._sizes[index] for index in order])
         result = last.permute([order.index(index) for index in self._output])
-        return result, self._lowered.log_scale(scales, like=result)
+        return result, joined(exponents, self._output, self._sizes, device=result.device)
 
 
 def _long_axes(shape: Sequence[int]) -> list[int]:
@@ -219,18 +206,6 @@ def _local(term: Sequence[int], order: Sequence[int]) -> list[int]:
     return [names[index] for index in order]
 
 
-def scale_of(rows: Tensor) -> Tensor:
-    """The largest modulus of each row, (rows, 1), held constant; 1 for a row of zeros."""
-    largest = rows.detach().abs().amax(1, keepdim=True)
-    return torch.where(largest > 0, largest, 1)
-
-
-def _normalise(rows: Tensor) -> tuple[Tensor, Tensor]:
-    """Rows divided by their largest modulus, and its logarithm."""
-    scale = scale_of(rows)
-    return rows / scale, scale.log()
-
-
 class _Contraction(torch.autograd.Function):
     """A program as one node of autograd's graph.
 
@@ -245,11 +220,11 @@ class _Contraction(torch.autograd.Function):
         token = LEASES.token(number, holder=program)
         bound = LEASES.bound(number)
         assert bound is not None  # noqa: S101 - it was just borrowed
-        last, log_scale = bound.forward(inputs, wanted=ctx.needs_input_grad[2:])
+        last, powers = bound.forward(inputs, wanted=ctx.needs_input_grad[2:])
         ctx.program, ctx.scaled = program, scaled
         ctx.save_for_backward(token, *inputs)
-        ctx.mark_non_differentiable(log_scale)
-        return last, log_scale
+        ctx.mark_non_differentiable(powers)
+        return last, powers
 
     @staticmethod
     def backward(ctx: Any, cotangent: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:

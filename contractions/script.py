@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from contractions.calls import Call
@@ -16,6 +17,7 @@ from contractions.emission import Emission
 from contractions.files import Entry, code_hash
 from contractions.instructions import OPERATIONS, Instruction, Permutation, gather_map
 from contractions.lowering import Lowered, Order
+from contractions.scaling import exponent, joined
 
 _CODE = code_hash(__file__)
 _WORTH_KEEPING = 8  # steps: fewer are decided as soon as they are read
@@ -163,10 +165,12 @@ class Scripts:
             self._reverses[needed] = self._kept(["reverse", needed], make)
         return self._reverses[needed]
 
-    def log_scale(self, scales: Sequence[Tensor], *, like: Tensor) -> Tensor:
-        """See `Lowered.log_scale`; of the forward script's scales."""
-        named = zip(map(tuple, self.forward.legs), scales, strict=True)
-        return self._lowered.log_scale(list(named), like=like)
+    def exponents(self, scales: Sequence[Tensor], *, device: torch.device) -> Tensor:
+        """The power of 2 by which the forward script divided, from its scales; see `joined`."""
+        _, output, sizes = self._lowered.network.numbered
+        legs = self.forward.legs
+        own = [(leg, exponent(scale.real)) for leg, scale in zip(legs, scales, strict=True)]
+        return joined(own, output, sizes, device=device)
 
     def _kept(self, which: object, make: Callable[[], Script]) -> Script:
         """A script from disk if it is there, else made and kept."""

@@ -32,7 +32,7 @@ def amplitudes(
         state = statevector.run(circuit, parameters, features)
         places = torch.arange(circuit.qubits - 1, -1, -1, device=bits.device)
         index = (bits.to(torch.int64) << places).sum(1, keepdim=True)
-        return _scaled(state.gather(1, index)[:, 0])
+        return Scaled.of(state.gather(1, index)[:, 0])
     network = ConeNetwork(
         [canonical(circuit.gates, dict.fromkeys(range(circuit.qubits), OPEN))], picture="ket"
     )
@@ -61,7 +61,7 @@ def overlaps(
     if _use_state(circuit, features, memory):
         one = statevector.run(circuit, parameters, features)
         two = statevector.run(circuit, parameters, others)
-        return _scaled((one.conj() * two).sum(1))
+        return Scaled.of((one.conj() * two).sum(1))
     network = overlap_network(circuit)
     task = _task(parameters, features, selected=False, memory=memory)
     return _first(network.run(parameters, torch.cat([others, features], 1), task=task))
@@ -125,9 +125,3 @@ def _first(result: tuple[Tensor, Tensor | None]) -> Scaled:
     value, log_scale = result
     assert log_scale is not None  # noqa: S101 - the task was scaled
     return Scaled(value[0], log_scale[0])
-
-
-def _scaled(value: Tensor) -> Scaled:
-    modulus = value.detach().abs()
-    modulus = torch.where(modulus > 0, modulus, 1)
-    return Scaled(value / modulus, modulus.log())

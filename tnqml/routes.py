@@ -60,6 +60,7 @@ class Outputs:
 
     def combine_scaled(self, values: Tensor, log_scale: Tensor) -> tuple[Tensor, Tensor]:
         """(batch, observables) mantissas and logarithms, summed without underflow."""
+        log_scale = log_scale.double()
         columns: list[tuple[Tensor, Tensor]] = []
         for row, constant in enumerate(self.constants):
             mine = self.rows.on(values.device) == row
@@ -74,8 +75,8 @@ class Outputs:
             # a term that is exactly 0 says nothing of how small the others are
             counted = torch.where(mantissas.detach() == 0, -math.inf, logs).amax(0)
             top = torch.where(counted.isfinite(), counted, logs.amax(0))
-            larger = (logs - top).clamp(max=math.log(torch.finfo(logs.dtype).max) / 2)
-            columns.append(((mantissas * larger.exp()).sum(0), top))
+            larger = (logs - top).clamp(max=math.log(torch.finfo(values.dtype).max) / 2)
+            columns.append(((mantissas * larger.exp().to(values.dtype)).sum(0), top))
         return torch.stack([m for m, _ in columns], 1), torch.stack([s for _, s in columns], 1)
 
 

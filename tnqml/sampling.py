@@ -1,7 +1,7 @@
 """Probabilities of bit strings, and bit strings drawn from them."""
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from numbers import Integral
 
 import torch
@@ -39,7 +39,9 @@ def probabilities(
             state vector.
         ContractionTooLarge: neither the state nor the light cone fits the memory cap.
     """
-    given = [qubits] if isinstance(qubits, int | Integral) else list(qubits)
+    if isinstance(qubits, set | frozenset | dict) or not isinstance(qubits, Integral | Iterable):
+        raise InputError(f"qubits are {qubits!r:.60}; expected an integer or a sequence of them")
+    given = [qubits] if isinstance(qubits, Integral) else list(qubits)
     if any(isinstance(qubit, bool) or not hasattr(qubit, "__index__") for qubit in given):
         raise InputError(f"qubits are {tuple(given)}; expected integers")
     listed = [operator.index(qubit) for qubit in given]

@@ -93,11 +93,13 @@ def measure(cell: Cell) -> list[Row]:
         while _is_worth(ours.warm, cell.repeats, budget) and ours.again() is not None:
             pass
         cold, warm = ours.cold or 0.0, statistics.median(ours.warm or [0.0])
+        alone = len(ours.warm)
         wanted["search_seconds"] = max(cold - warm, 0.1)
         for name in cell.wanted_peers[1:]:
             with Simulator(name, wanted, limit=cell.limit) as theirs:
                 ratios[name] = _in_turn(ours, theirs, cell.repeats, budget)
                 found[name] = theirs.finish()
+        del ours.warm[alone:]  # those in turn with a peer count for their ratios only
         found[OURS] = ours.finish()
     return [
         _row(name, found[name], found[OURS], ratios.get(name, [])) for name in cell.wanted_peers

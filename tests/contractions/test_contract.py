@@ -287,10 +287,9 @@ def test_a_scaled_result_of_few_tensors_neither_underflows_nor_overflows(dtype, 
     stacked = [np.stack(single[::2]), np.stack(single[1::2])]
     for some, stacks in ((single, None), (stacked, ((0, 2), (1, 3)))):
         mantissa, log_scale = made.contract(some, stacks=stacks, scaled=True)
-        np.testing.assert_allclose(log_scale, expected, rtol=1e-5, atol=1e-4)
-        np.testing.assert_allclose(mantissa, np.sign(exact), atol=1e-5)
-        assert mantissa.dtype == dtype
-        assert log_scale.dtype == np.float32
+        np.testing.assert_allclose(log_scale, expected, atol=2e-6)
+        np.testing.assert_allclose(mantissa, np.sign(exact), atol=1e-6)
+        assert (mantissa.dtype, log_scale.dtype) == (dtype, "float64")
 
 
 @pytest.mark.parametrize("sizes", [(1e-200, 1e200, 1.0), (1e-200, 1e-200, 1e200)])
@@ -300,6 +299,48 @@ def test_tensors_of_one_stack_have_scales_of_their_own(sizes):
     mantissa, log_scale = made.contract([stack], stacks=[[0, 1, 2]], scaled=True)
     assert mantissa == 1
     assert log_scale == pytest.approx(math.log(2) + np.log(sizes).sum(), rel=1e-13)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "complex128"])
+def test_scales_round_nothing(dtype):
+    bonds = chain(40)
+    terms = [(*term, "x") if number % 3 == 0 else term for number, term in enumerate(bonds.inputs)]
+    network = Network([*terms, ("y", 40)], ("x", "y"), {**bonds.sizes, "x": 3, "y": 5})
+    arrays = [torch.from_numpy(a) for a in random_arrays(network.shapes, dtype, seed=5)]
+    made = plan(network, dtype=dtype, cache=False)
+    tensor, exponent = made.rescaled(arrays, None)
+    assert exponent.abs().max() > 10
+    assert torch.equal(tensor * 2**exponent, made.contract(arrays))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "complex128"])
+def test_each_entry_of_the_output_has_its_own_scale_in_every_tensor(dtype):
+    """Rows and columns of a product that are each smaller by 1e-150, four times over."""
+    generator = np.random.default_rng(8)
+    sizes = 10.0 ** np.array([0, -150, 150])
+    exact = [generator.normal(size=(3, 2, 2)).astype(dtype) for _ in range(8)]
+    network = Network.from_einsum("xab,xbc,xcd,xde,yef,yfg,ygh,yha->xy", [(3, 2, 2)] * 8)
+    arrays = [array * sizes.reshape(3, 1, 1) for array in exact]
+    mantissa, log_scale = plan(network, dtype=dtype, cache=False).contract(arrays, scaled=True)
+    plain = np.einsum("xab,xbc,xcd,xde,yef,yfg,ygh,yha->xy", *exact, optimize=True)
+    logs = 4 * np.log(sizes)
+    np.testing.assert_allclose(mantissa, plain / np.abs(plain), atol=1e-13)
+    np.testing.assert_allclose(
+        log_scale, np.log(np.abs(plain)) + logs[:, None] + logs, rtol=1e-13, atol=1e-12
+    )
+
+
+@pytest.mark.parametrize("entry", [5e-324 + 1e-323j, 1e-310j, 1.5e308 * (1 + 1j), -1.7e308 + 0j])
+def test_the_smallest_and_largest_numbers_can_be_scaled(entry):
+    arrays = [np.array([[entry, 0], [0, entry]])] * 3
+    made = plan(Network.from_einsum("ab,bc,cd->ad", [(2, 2)] * 3), dtype="complex128", cache=False)
+    mantissa, log_scale = made.contract(arrays, scaled=True)
+    near = complex(entry.real * 2.0**1000, entry.imag * 2.0**1000) if abs(entry.real) < 1 else None
+    near = near or complex(entry.real * 2.0**-1000, entry.imag * 2.0**-1000)
+    shift = 1000 * math.log(2) * (-1 if abs(entry.real) < 1 else 1)
+    np.testing.assert_allclose(np.diag(mantissa), (near / abs(near)) ** 3, rtol=1e-13)
+    np.testing.assert_allclose(np.diag(log_scale), 3 * (math.log(abs(near)) + shift), rtol=1e-13)
+    assert mantissa[0, 1] == 0
 
 
 def test_what_is_infinite_stays_in_its_row():

@@ -31,8 +31,29 @@ def test_folding_changes_no_number(fixed, scaled):
 def test_what_is_fixed_alone_is_contracted_once():
     made, arrays = case()
     folded = made.fold(dict(enumerate(arrays)))
-    assert len(folded.arrays) == 1
+    assert len(folded.arrays) == len(folded.constants) == 1
     assert not folded.plan.path
+
+
+@pytest.mark.parametrize("size", [1e-150, 1e150])
+@pytest.mark.parametrize("fixed", [(0, 1, 2, 3), (0, 1, 2, 3, 4, 5, 6), (1, 3, 4)])
+@pytest.mark.parametrize("kind", ["numpy", "torch"])
+def test_a_scaled_result_neither_underflows_nor_overflows_where_it_is_folded(size, fixed, kind):
+    made, arrays = case()
+    rows = np.array([1.0, 1e-140, 1e140]).reshape(3, 1, 1)
+    exact = np.einsum(EQUATION, *arrays)
+    given = [array * size * (rows if array.ndim == 3 else 1) for array in arrays]
+    if kind == "torch":
+        given = [torch.from_numpy(array) for array in given]
+    folded = made.fold({tensor: given[tensor] for tensor in fixed})
+    rest = [given[k] for k in folded.varying]
+    mantissa, log_scale = folded.contract(rest, scaled=True)
+    assert type(mantissa) is type(log_scale) is type(given[0])
+    np.testing.assert_allclose(mantissa, np.sign(exact), atol=1e-13)
+    logs = np.log(np.abs(exact)) + 7 * np.log(size) + 3 * np.log(rows.reshape(3))
+    np.testing.assert_allclose(log_scale, logs, rtol=1e-13)
+    with np.errstate(all="ignore"):
+        assert not np.isfinite(np.log(np.abs(np.asarray(folded.contract(rest))))).all()
 
 
 def test_gradients_of_what_varies():
@@ -68,3 +89,6 @@ def test_bad_folding_is_refused():
         made.fold({0: arrays[1]})
     with pytest.raises(NetworkError, match="6 tensors vary, got 7"):
         made.fold({0: arrays[0]}).contract(arrays)
+    for arrays in (None, 5, {0: 1}):
+        with pytest.raises(NetworkError, match="expected a sequence"):
+            made.fold({}).contract(arrays)

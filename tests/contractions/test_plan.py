@@ -259,7 +259,7 @@ def test_options_may_be_numpy_integers(monkeypatch, tmp_path):
         (None, "got a NoneType of arrays; expected a sequence"),
         (iter([]), "of arrays; expected a sequence"),
         ([torch.ones(2, 3), torch.ones(3, 4)], "array 0 is float32.*float64"),
-        ([np.ones((2, 3)), torch.ones(3, 4, dtype=torch.float64)], "numpy, torch; pass all"),
+        ([np.ones((2, 3)), torch.ones(3, 4, dtype=torch.float64)], "of Tensor, ndarray; pass all"),
         ([[[1.0] * 3] * 2, [[1.0] * 4] * 3], "pass all numpy or all torch"),
     ],
 )

@@ -234,8 +234,8 @@ def test_operations_do_what_their_names_say():
     rows[2] = 0
     kept = rows.clone()
     run("rescale", scale, rows)
-    assert torch.equal(rows.abs().amax(1), torch.tensor([1.0, 1, 0, 1], dtype=torch.float64))
-    torch.testing.assert_close(rows * scale, kept)
+    assert torch.equal(torch.frexp(rows.abs().amax(1)).exponent, torch.tensor([1, 1, 0, 1]))
+    assert torch.equal(rows * scale, kept)
     run("divide", scale, kept)
     assert torch.equal(rows, kept)
 

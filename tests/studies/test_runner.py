@@ -118,6 +118,8 @@ def test_misuse_is_refused_before_anything_runs(store):
 
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_an_interrupted_run_resumes_with_what_is_missing(tmp_path, workers):
+    # what a background job ignores, as these tests may run in one, its children ignore too
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     seeds = [text for seed in range(6) for text in ("--seed", str(seed))]
     arguments = ("--kind", "slow", "--size", "1", *seeds, "--workers", workers)
     process = start(tmp_path, *arguments)

@@ -203,6 +203,8 @@ def test_a_model_prints_what_it_is():
         (lambda m: m.probabilities(torch.zeros(1, 4), qubits=[True]), "expected integers"),
         (lambda m: m.probabilities(torch.zeros(1, 4), qubits=[0.5]), "expected integers"),
         (lambda m: m.probabilities(torch.zeros(1, 4), qubits=[-1]), "has qubits 0 to 3"),
+        (lambda m: m.probabilities(torch.zeros(1, 4), qubits=1.0), "expected an integer or a seq"),
+        (lambda m: m.probabilities(torch.zeros(1, 4), qubits={1, 0}), "expected an integer or a"),
         (lambda m: m.jacobian(torch.zeros(1, 4), wanted=[]), r"wanted is \[\]"),
         (lambda m: DistributedModel(m.circuit, Z(0), memory="1GB"), "memory is '1GB'"),
         (lambda _: DistributedModel(None, Z(0)), "the circuit is a NoneType"),
