@@ -1,11 +1,11 @@
-"""Measuring the machine: its roofline at its best, and what the steps of a program take."""
+"""Measuring the machine: its roofline, and what the steps of a program take as a rule."""
 
 import itertools
 import json
-import math
 import os
 import platform
 import re
+import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -26,17 +26,17 @@ from contractions.network import Network
 from contractions.program import Program
 from contractions.sources import Given
 
-_FORMAT = 12
+_FORMAT = 13
 _MATRICES = 4096
 _LANES = 1024
 _ROUNDS = 4
 _CPU = torch.device("cpu")
 
 
-def _least_seconds(
+def _usual_seconds(
     works: Mapping[str, tuple[Callable[[], object], int]], device: torch.device
 ) -> dict[str, float]:
-    """The least of several times of each function, since what else runs can only add to it.
+    """The median of several times of each function, as runs that it predicts are timed.
 
     All are timed in turn, round by round, so that a busy moment spoils no one of them.
 
@@ -44,7 +44,7 @@ def _least_seconds(
         works: by name, what is timed and how often in each round.
         device: where it runs.
     """
-    least = dict.fromkeys(works, math.inf)
+    times: dict[str, list[float]] = {name: [] for name in works}
     for first in (True, *[False] * (_ROUNDS - 1)):
         for name, (function, repeats) in works.items():
             for _ in range(2 if first else 1):  # sets up, and warms caches again
@@ -54,8 +54,8 @@ def _least_seconds(
                 function()
                 if device.type == "cuda":
                     torch.cuda.synchronize(device)
-                least[name] = min(least[name], time.perf_counter() - start)
-    return least
+                times[name].append(time.perf_counter() - start)
+    return {name: statistics.median(own) for name, own in times.items()}
 
 
 def _memory_limit(device: torch.device) -> int:
@@ -98,18 +98,18 @@ def measure(device: torch.device | str = _CPU) -> Machine:
         large, moved = _passes(axes=7, gate=3, gates=6, batch=batch, device=device)
         sided, _ = _passes(axes=3, gate=1, gates=12, batch=_LANES, device=device, own=True)
         works |= {"small": (small, 5), "large": (large, 2), "lanes": (sided, 3)}
-        least = _least_seconds(works, device)
-    step = least["small"] / (3 * steps)
-    bandwidth = 2 * source.nbytes / least["copy"]
-    lanes = max(least["lanes"] - 3 * 12 * step, 0.0) / (3 * 12 * 4**4 * _LANES)
+        usual = _usual_seconds(works, device)
+    step = usual["small"] / (3 * steps)
+    bandwidth = 2 * source.nbytes / usual["copy"]
+    lanes = max(usual["lanes"] - 3 * 12 * step, 0.0) / (3 * 12 * 4**4 * _LANES)
     return Machine(
-        flops={name: count / least[name] for name, count in operations.items()},
+        flops={name: count / usual[name] for name, count in operations.items()},
         bandwidth=bandwidth,
-        step_bandwidth=3 * moved / max(least["large"] - 3 * 6 * step, 1e-9),
+        step_bandwidth=3 * moved / max(usual["large"] - 3 * 6 * step, 1e-9),
         step_seconds=step,
         memory=int(0.7 * _memory_limit(device)),
         name=_name(device),
-        matrix_seconds=max(least["matrices"] - 3 * many.nbytes / bandwidth, 0.0) / _MATRICES,
+        matrix_seconds=max(usual["matrices"] - 3 * many.nbytes / bandwidth, 0.0) / _MATRICES,
         lane_seconds=lanes,
     )
 
