@@ -86,16 +86,15 @@ def _use_state(circuit: Circuit, features: Tensor, memory: int | None) -> bool:
             "a noisy circuit has no amplitudes and no overlaps, its state being mixed; leave out "
             "its channels, or ask for probabilities"
         )
-    machine = this_machine(features.device)
     cost = statevector.cost(
         circuit,
         strings=0,
         batch=len(features),
         dtype=features.dtype,
         gradient=True,
-        machine=machine,
+        device=features.device,
     )
-    limit = machine.memory if memory is None else memory
+    limit = this_machine(features.device).memory if memory is None else memory
     return bool(circuit.amplitudes) or (cost.peak_bytes <= limit and cost.seconds < _STATE_SECONDS)
 
 

@@ -257,7 +257,7 @@ class StateRoute:
             batch=batch,
             dtype=task.dtype,
             gradient=task.gradient,
-            machine=task.machine,
+            device=task.device,
         )
 
     def _rows(self, batch: int, task: Task) -> int:

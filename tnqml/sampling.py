@@ -51,15 +51,14 @@ def probabilities(
         raise InputError(
             f"qubits are {tuple(listed)}; the circuit has qubits 0 to {circuit.qubits - 1}"
         )
-    machine = this_machine(features.device)
-    limit = machine.memory if memory is None else memory
+    limit = this_machine(features.device).memory if memory is None else memory
     cost = statevector.cost(
         circuit,
         strings=0,
         batch=len(features),
         dtype=features.dtype,
         gradient=False,
-        machine=machine,
+        device=features.device,
     )
     fits, local = cost.peak_bytes <= limit, fits_pauli_route(circuit)
     if fits and (cost.seconds < _STATE_SECONDS or len(listed) > MOST_MARGINAL_QUBITS or not local):

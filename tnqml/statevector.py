@@ -7,7 +7,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from contractions import Cost, Machine
+from contractions import Cost, this_machine
 from tnqml.circuit import Circuit
 from tnqml.expansion import ket_matrix
 from tnqml.gates import Gate
@@ -15,7 +15,8 @@ from tnqml.observables import String
 
 _SHORT_ROW = 8  # entries in a row up to which a larger matrix on whole rows is faster
 _LONG_ROW = 32
-_MOVES, _STEPS = 6, 20  # how often a gate reads or writes the state, and its operations: measured
+_MOVES, _STEPS = 3, 12  # how often a gate reads or writes the state, and its operations: measured
+_NEW, _NEW_MOVES = 2**25, 13  # bytes above which a gate's result is in new memory, and moves then
 
 
 def complex_dtype(dtype: torch.dtype) -> torch.dtype:
@@ -179,12 +180,13 @@ def cost(
     batch: int,
     dtype: torch.dtype,
     gradient: bool,
-    machine: Machine,
+    device: torch.device,
 ) -> Cost:
     """What a batch is predicted to cost; a reverse pass keeps the state after every gate.
 
     Of a noisy circuit it is the density matrix that runs.
     """
+    machine = this_machine(device)
     name = str(complex_dtype(dtype)).removeprefix("torch.")
     copies = 2 if circuit.noisy else 1  # a gate acts on the ket and on the bra
     gates = copies * len(circuit.gates)
@@ -192,14 +194,16 @@ def cost(
     operations = copies * sum(
         8 * entries * count * 2**form.arity for form, count in circuit.forms.items()
     )
-    moved = machine.itemsize(name) * entries * (_MOVES * gates + 2 * strings)
+    size = machine.itemsize(name) * entries
+    moves = _NEW_MOVES if device.type == "cpu" and size > _NEW else _MOVES
+    moved = size * (moves * gates + 2 * strings)
     steps = _STEPS * gates + 3 * strings
     passes = 3 if gradient else 1
     held = 2 * gates + strings + 4 if gradient else 6
     return Cost(
         operations=passes * operations,
         bytes_moved=passes * moved,
-        peak_bytes=int(min(held * entries * machine.itemsize(name), 2.0**62)),
+        peak_bytes=int(min(held * size, 2.0**62)),
         width=math.log2(entries),
         steps=steps,
         slices=1,

@@ -41,7 +41,7 @@ def state_cost(model: DistributedModel, rows: int) -> Cost:
         batch=at_once,
         dtype=torch.float64,
         gradient=False,
-        machine=this_machine(),
+        device=torch.device("cpu"),
     )
     memory = this_machine().memory if model.memory is None else model.memory
     if one.peak_bytes > memory:
