@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from contractions.instructions import Instruction
-from contractions.lowering import Lowered, Order
+from contractions.lowering import Lowered
+from contractions.network import Order
 from contractions.reservation import Reservation, sides
 
 

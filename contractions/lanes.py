@@ -13,9 +13,7 @@ from torch import Tensor
 
 from contractions.instructions import Instruction
 from contractions.layout import Layout, Side
-
-Legs = tuple[int, ...]
-"""Indices in the order of a tensor's axes."""
+from contractions.network import Order
 
 
 @dataclass(frozen=True)
@@ -37,9 +35,9 @@ class LaneStep:
     right: int
     left_layout: Layout
     right_layout: Layout
-    left_legs: Legs
-    right_legs: Legs
-    legs: Legs
+    left_legs: Order
+    right_legs: Order
+    legs: Order
     sizes: tuple[int, ...]
 
     scratch_entries = 0
@@ -82,11 +80,11 @@ class LaneStep:
             mine, theirs = theirs, mine
         return self._product((cotangent, self.legs), (other.conj(), theirs), (out, mine))
 
-    def _shape(self, legs: Legs) -> list[int]:
+    def _shape(self, legs: Order) -> list[int]:
         return [self.sizes[index] for index in legs]
 
     def _product(
-        self, one: tuple[Tensor, Legs], two: tuple[Tensor, Legs], out: tuple[Tensor, Legs]
+        self, one: tuple[Tensor, Order], two: tuple[Tensor, Order], out: tuple[Tensor, Order]
     ) -> list[Instruction]:
         """A multiplication for each entry of what is summed over, the rest side by side."""
         target, legs = out
@@ -100,7 +98,7 @@ class LaneStep:
         ]
 
     def _aligned(
-        self, tensor: Tensor, have: Legs, summed: Sequence[int], legs: Legs
+        self, tensor: Tensor, have: Order, summed: Sequence[int], legs: Order
     ) -> list[Tensor]:
         """For each entry of the summed axes a view along `legs`, of size 1 where it has none."""
         kept = [index for index in legs if index in have]

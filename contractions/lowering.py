@@ -9,17 +9,14 @@ from typing import Any
 
 from contractions.lanes import LaneStep
 from contractions.layout import Layout
-from contractions.network import LANES, Network
+from contractions.network import LANES, Network, Order
 from contractions.scaling import Rescale
 from contractions.steps import MatrixStep, Step
 from contractions.tree import Path, Product, leaf_legs, products
 
 _RESCALE_EVERY, _RESCALE_BITS = 16, 32  # tensors; bits of what products and sums make of them
 _SCALED_BITS = 1.5  # of a modulus whose parts are below 2
-_TINY = 2048  # multiplications of a matrix product up to which they do
-
-Order = tuple[int, ...]
-"""Indices in the order of a tensor's axes."""
+_TINY = 2048  # multiplications of a matrix product up to which lanes pay
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,9 @@ LANES = 64
 It must lie last in memory in all tensors that have it; see `contractions.lanes`.
 """
 
+Order = tuple[int, ...]
+"""Indices, counted as `Network.numbered` does, in the order of a tensor's axes."""
+
 
 @dataclass(frozen=True)
 class Network:

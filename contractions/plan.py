@@ -224,13 +224,13 @@ class Plan:
         self, tensors: Sequence[torch.Tensor], stacks: Stacks | None, *, scaled: bool
     ) -> torch.Tensor | Scaled:
         if scaled:
-            return Scaled.of(*self.rescaled(tensors, stacks))
+            return Scaled.of(*self._rescaled(tensors, stacks))
         return self._program(stacks).run(tensors)
 
-    def rescaled(
+    def _rescaled(
         self, tensors: Sequence[torch.Tensor], stacks: Stacks | None
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """A torch tensor, and the power of 2 by which to multiply it for the contracted network."""
+        """A tensor, and the power of 2 by which to multiply it for the contracted network."""
         if stacks is not None:
             singles: dict[int, torch.Tensor] = {}
             for stack, tensor in zip(stacks, tensors, strict=True):
@@ -273,7 +273,7 @@ class Plan:
             arrays = [fixed[tensor] for tensor in tensors]
             kind = check_arrays(arrays, None, network=network, dtype=self.dtype)
             with torch.no_grad():
-                found = part.rescaled([torch.as_tensor(array) for array in arrays], None)
+                found = part._rescaled([torch.as_tensor(array) for array in arrays], None)
                 constants.append(Constant.of(*found, network.output, cut.network.output, kind))
         rest = replace(self, network=cut.network, path=cut.path)
         return Folded(rest, tuple(constants), cut.varying)

@@ -13,7 +13,8 @@ from torch.autograd import forward_ad
 from contractions.bound import Bound
 from contractions.errors import NetworkError
 from contractions.leases import LEASES
-from contractions.lowering import Lowered, Order
+from contractions.lowering import Lowered
+from contractions.network import Order
 from contractions.scaling import Scaled, divided, exponent, joined, scale_of
 from contractions.script import Scripts
 from contractions.sources import Given, Source, Stacks

@@ -12,10 +12,7 @@ from typing import Any, NamedTuple, Self
 import torch
 from torch import Tensor
 
-from contractions.network import Network
-
-Legs = tuple[int, ...]
-"""Indices in the order of a tensor's axes."""
+from contractions.network import Network, Order
 
 
 class Scaled(NamedTuple):
@@ -49,7 +46,8 @@ def scale_of(tensor: Tensor, axes: Sequence[int]) -> Tensor:
 
     Args:
         tensor: real or complex.
-        axes: along which the largest is sought; of size 1 in the result. None: entry by entry.
+        axes: along which the largest is sought, of size 1 in the result; if there are none, each
+            entry has a scale of its own.
 
     Returns:
         Real; 1 where all is 0, or something is not finite.
@@ -99,12 +97,12 @@ class Rescale:
         scales: the same, of size 1 where they are not the output's.
     """
 
-    legs: Legs
+    legs: Order
     shape: tuple[int, ...]
     scales: tuple[int, ...]
 
     @classmethod
-    def of(cls, order: Legs, network: Network) -> Self:
+    def of(cls, order: Order, network: Network) -> Self:
         """That of a tensor of a network, from the order of its axes, each a different one."""
         _, output, sizes = network.numbered
         shape, scales = [1], [1]
@@ -159,7 +157,7 @@ def joined(
 
 def normalised(
     tensors: Sequence[Tensor], network: Network
-) -> tuple[list[Tensor], list[tuple[Legs, Tensor]]]:
+) -> tuple[list[Tensor], list[tuple[Order, Tensor]]]:
     """A network's tensors with largest parts of 1 to 2, and the powers of 2 they were divided by.
 
     Those are over the axes of each tensor that are the output's, as `joined` takes them.

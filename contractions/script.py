@@ -16,7 +16,8 @@ from contractions.calls import Call
 from contractions.emission import Emission
 from contractions.files import Entry, code_hash
 from contractions.instructions import OPERATIONS, Instruction, Permutation, gather_map
-from contractions.lowering import Lowered, Order
+from contractions.lowering import Lowered
+from contractions.network import Order
 from contractions.scaling import exponent, joined
 
 _CODE = code_hash(__file__)

@@ -3,6 +3,7 @@
 import operator
 from collections.abc import Iterable, Sequence
 from numbers import Integral
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -39,12 +40,7 @@ def probabilities(
             state vector.
         ContractionTooLarge: neither the state nor the light cone fits the memory cap.
     """
-    if isinstance(qubits, set | frozenset | dict) or not isinstance(qubits, Integral | Iterable):
-        raise InputError(f"qubits are {qubits!r:.60}; expected an integer or a sequence of them")
-    given = [qubits] if isinstance(qubits, Integral) else list(qubits)
-    if any(isinstance(qubit, bool) or not hasattr(qubit, "__index__") for qubit in given):
-        raise InputError(f"qubits are {tuple(given)}; expected integers")
-    listed = [operator.index(qubit) for qubit in given]
+    listed = _integers(qubits)
     if not listed or len(set(listed)) != len(listed):
         raise InputError(f"qubits are {tuple(listed)}; expected at least one, each once")
     if min(listed) < 0 or max(listed) >= circuit.qubits:
@@ -74,6 +70,23 @@ def probabilities(
         if fits:
             return _from_state(circuit, parameters, features, listed)
         raise
+
+
+def _integers(qubits: Any) -> list[int]:
+    given: list[Any]
+    if isinstance(qubits, Integral) or getattr(qubits, "ndim", 1) == 0:
+        given = [qubits]
+    elif isinstance(qubits, Iterable) and not isinstance(qubits, set | frozenset | dict):
+        given = list(qubits)
+    else:
+        raise InputError(f"qubits are {qubits!r:.60}; expected an integer or a sequence of them")
+    try:
+        listed = [operator.index(qubit) for qubit in given]
+    except TypeError:
+        listed = None
+    if listed is None or any(isinstance(qubit, bool) for qubit in given):
+        raise InputError(f"qubits are {tuple(given)}; expected integers")
+    return listed
 
 
 def _from_state(

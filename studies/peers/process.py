@@ -12,7 +12,6 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
-from typing import TextIO
 
 from studies.peers.problem import PeerRefusal, Prepared, Problem, problem
 from studies.peers.registry import MARK, OURS, PEERS
@@ -70,9 +69,9 @@ def _median_seconds(call: Callable[[], object]) -> float:
     return statistics.median(times)
 
 
-def main(orders: TextIO = sys.stdin) -> None:
-    """Read what is wanted from the first line, an order from each other."""
-    asked = json.loads(orders.readline())
+def main() -> None:
+    """Read what is wanted from the first line of the input, an order from each other."""
+    asked = json.loads(sys.stdin.readline())
     if asked["name"] == OURS:
         from contractions import this_machine
 
@@ -80,7 +79,7 @@ def main(orders: TextIO = sys.stdin) -> None:
     run(
         asked["name"],
         problem(**asked["wanted"]),
-        orders=orders,
+        orders=sys.stdin,
         tell=lambda news: print(MARK + json.dumps(news), flush=True),  # noqa: T201 - for the parent
     )
 

@@ -90,7 +90,11 @@ class Simulator:
                 text=True,
             )
         Thread(target=self._listen, args=(self._process.stdout,), daemon=True).start()
-        self._first = self._ask(self._asked) or {}
+        try:
+            self._first = self._ask(self._asked) or {}
+        except BaseException:  # interrupted: nobody will leave this context
+            self.__exit__()
+            raise
         self.cold = self._first.get("seconds")
         return self
 

@@ -308,7 +308,7 @@ def test_scales_round_nothing(dtype):
     network = Network([*terms, ("y", 40)], ("x", "y"), {**bonds.sizes, "x": 3, "y": 5})
     arrays = [torch.from_numpy(a) for a in random_arrays(network.shapes, dtype, seed=5)]
     made = plan(network, dtype=dtype, cache=False)
-    tensor, exponent = made.rescaled(arrays, None)
+    tensor, exponent = made._rescaled(arrays, None)
     assert exponent.abs().max() > 10
     assert torch.equal(tensor * 2**exponent, made.contract(arrays))
 

@@ -86,7 +86,16 @@ def test_a_certain_outcome_is_always_drawn():
 
 @pytest.mark.parametrize(
     ("qubits", "words"),
-    [([], "at least one"), ([0, 0], "each once"), ([7], "0 to 4"), ([-1], "0 to 4")],
+    [
+        ([], "at least one"),
+        ([0, 0], "each once"),
+        ([7], "0 to 4"),
+        ([-1], "0 to 4"),
+        (torch.tensor([0.5]), "expected integers"),
+        ([True], "expected integers"),
+        ({0, 1}, "sequence"),
+        (1.0, "sequence"),
+    ],
 )
 def test_bad_qubits_are_refused(qubits, words):
     model, x = small_model(seed=0)
@@ -112,6 +121,7 @@ def test_more_shots_than_fit_are_refused_before_any_is_drawn():
         model.sample(x, shots=10**12, seed=0)
 
 
-def test_one_qubit_may_be_named_alone():
+@pytest.mark.parametrize("alone", [1, np.int64(1), np.array(1), torch.tensor(1)])
+def test_one_qubit_may_be_named_alone(alone):
     model, x = small_model(seed=0)
-    assert torch.equal(model.probabilities(x, qubits=1), model.probabilities(x, qubits=[1]))
+    assert torch.equal(model.probabilities(x, qubits=alone), model.probabilities(x, qubits=[1]))
