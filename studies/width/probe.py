@@ -1,9 +1,11 @@
 """One model measured in a process of its own: ``python -P -m studies.width.probe``, cell as JSON.
 
 A fresh process and an empty cache folder make "cold" mean cold, and its peak memory that of this
-model alone. Imports and the machine's calibration are not counted.
+model alone. The seconds of the imports are a column of their own; the machine's calibration is not
+counted.
 """
 
+import importlib
 import json
 import os
 import resource
@@ -122,6 +124,7 @@ def cold_ratio(wanted: Wanted, *, pairs: int) -> Row:
 
 def measure(wanted: Wanted) -> Row:
     """Seconds cold and warm, peak memory, variance of the gradient; see `Wanted`."""
+    imports = _import_seconds()
     import torch
 
     from contractions import this_machine
@@ -141,6 +144,7 @@ def measure(wanted: Wanted) -> Row:
     warm = _seconds(value_and_gradient, wanted.repeats)
     choice = model.cost(batch=wanted.inputs)
     row: dict[str, int | float | str | bool | None] = {
+        **imports,
         "route": choice.route,
         "cold_seconds": cold,
         "circuit_seconds": built - start,
@@ -160,6 +164,18 @@ def measure(wanted: Wanted) -> Row:
     if wanted.compare:
         row |= quimb_comparison(model.circuit, x[:1], model.theta.detach(), wanted)
     return row
+
+
+def _import_seconds() -> dict[str, float]:
+    """What `import tnqml` takes in a process that has imported neither, and torch's part of it."""
+    start = time.perf_counter()
+    importlib.import_module("torch")
+    torch_seconds = time.perf_counter() - start
+    importlib.import_module("tnqml")
+    return {
+        "import_seconds": time.perf_counter() - start,
+        "import_torch_seconds": torch_seconds,
+    }
 
 
 def _call(model: "DistributedModel", x: "Tensor", *, scaled: bool) -> Callable[[], None]:

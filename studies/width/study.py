@@ -23,6 +23,7 @@ _LIMITS = {  # layers, inputs: seconds cold and warm on 100 qubits
 }
 _CACHED_LIMIT = 0.1
 _WIDE_LIMIT = 2.0
+_IMPORT_LIMIT = 2.0
 
 
 @dataclass(frozen=True)
@@ -219,10 +220,26 @@ def draw_variance(ax: "Axes", frame: "DataFrame") -> None:
 def claims(frame: "DataFrame") -> list[Claim]:
     """What the rows say of time, memory and gradients against width, and of quimb."""
     return [
+        *_import_claims(frame),
         *_benchmark_claims(frame),
         *_flat_claims(frame),
         *_variance_claims(frame),
         *_quimb_claims(frame),
+    ]
+
+
+def _import_claims(frame: "DataFrame") -> list[Claim]:
+    if "import_seconds" not in frame:
+        return []
+    low, best, high = frame["import_seconds"].quantile([0.25, 0.5, 0.75])
+    return [
+        Claim(
+            text="import tnqml in a new process",
+            expected=f"{_IMPORT_LIMIT:g} s or less",
+            measured=f"{best:.2f} s (quartiles {low:.2f} to {high:.2f} of {len(frame)} processes), "
+            f"torch {frame['import_torch_seconds'].median():.2f} s of it",
+            holds=bool(best <= _IMPORT_LIMIT),
+        )
     ]
 
 
@@ -360,7 +377,7 @@ def _quimb_claims(frame: "DataFrame") -> list[Claim]:
 STUDY = Study(
     name="width",
     where=f"{__name__}:STUDY",
-    version=4,
+    version=5,
     summary="seconds, memory and gradient variance from 8 to 1000 qubits",
     cell=Cell,
     presets={"quick": quick, "full": full},

@@ -29,6 +29,7 @@ def test_a_cell_is_measured_in_a_fresh_process():
     assert 0 < row["warm_seconds_low"] <= row["warm_seconds"] <= row["warm_seconds_high"]
     assert row["cold_seconds"] > row["circuit_seconds"] > 0
     assert row["log10_variance_low"] <= row["log10_variance"] <= row["log10_variance_high"] < 0
+    assert 0 < row["import_torch_seconds"] < row["import_seconds"]
 
 
 def test_quimb_gets_the_same_value():
@@ -104,6 +105,14 @@ def test_claims_of_the_cache_can_fail(cached, low, holds):
     assert benchmark.holds is False  # 200 ms are more than 105
     assert claim.holds is holds
     assert f"{cached:.3f}" in claim.measured
+
+
+@pytest.mark.parametrize(("seconds", "holds"), [([1.4, 1.5, 9.0], True), ([1.4, 2.5, 2.6], False)])
+def test_the_claim_of_the_import_takes_the_median_process(seconds, holds):
+    rows = pd.DataFrame({"import_seconds": seconds, "import_torch_seconds": [1.2, 1.3, 1.4]})
+    (claim,) = width._import_claims(rows)
+    assert claim.holds is holds
+    assert "of 3 processes" in claim.measured
 
 
 @pytest.mark.parametrize(("column", "name"), [("ratio", "warm"), ("cold_ratio", "cold")])
