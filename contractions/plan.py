@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 _CODE = code_hash(__file__)
 _MOST_CALLS = 10**15
-_EFFORT, _CALLS = 6, 100  # trials that so many calls are worth: measured
+_EFFORT, _CALLS = 36, 100  # trials that so many calls may be worth: measured
 
 
 @dataclass(frozen=True)
@@ -303,14 +303,14 @@ def plan(
         dtype: of the arrays: float32, float64, complex64 or complex128.
         gradient: plan for value and gradient together rather than for the value alone.
         memory: cap in bytes on all that is held at once; by default 70% of the machine's memory.
-        effort: how many candidate paths to refine; by default 6, and beyond a hundred expected
-            calls as the root of their number, since what a trial still gains falls with the trials
-            made.
+        effort: how many candidate paths to refine at most; by default 36, and beyond a hundred
+            expected calls as the root of their number. Most searches end earlier, when they have
+            gained nothing for long.
         seed: of the random candidates.
         orders: permutations of the tensors that a sweep may follow, if the caller knows a
             geometry; tried beside the search's own.
         expected_calls: how often the plan will run. More calls are worth a longer search, and a
-            search ends when what it may still save in all of them is less than it takes.
+            search ends when what a trial may still save in all of them is less than it takes.
         max_seconds: stop searching after this time; the plan then says so in `stopped`.
         machine: the roofline to predict with; by default this machine's, measured once.
         cache: look up and keep the plan on disk, and what its programs do.

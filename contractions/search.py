@@ -25,8 +25,9 @@ _log = logging.getLogger(__name__)
 
 _FRESH = ("random greedy", "bisection")
 _GREEDY_RESTARTS = (16, 64)  # at first, and later
-_TRIAL_SECONDS = (20e-3, 0.5e-3)  # and another for each tensor: measured
+_TRIAL_SECONDS = (20e-3, 0.25e-3)  # and another for each tensor: measured
 _EXPECTED_GAIN = 0.8
+_NOTICED = 1e-3  # a smaller part saved does not count as progress
 _STALENESS = 1.5
 _REBUILDS = 10
 
@@ -93,7 +94,8 @@ def search(
     refine a fresh batch of random-greedy paths or a recursive bisection, whichever has led to the
     cheaper tree so far. A seed and an effort give one path, and more effort never a worse one;
     trials end early when what one may still save in `expected_calls` contractions is less than it
-    usually takes (both predicted, not timed), or when the wall clock passes `max_seconds`.
+    usually takes (both predicted, not timed), or when the wall clock passes `max_seconds`. What one
+    may save falls with the trials made, and with the square of those since the last that saved.
 
     Args:
         network: what to contract; at least two tensors.
@@ -125,9 +127,9 @@ def search(
     draws = np.random.default_rng(seed)
     pool: list[_Candidate] = []
     reached = dict.fromkeys(_FRESH, 0.0)  # seconds when refined; 0 has the next turn
-    trials, stopped = 0, "effort"
+    trials, idle, stopped = 0, 0, "effort"
     while trials < effort:
-        gain = _EXPECTED_GAIN * (best_seconds - least) / (1 + trials)
+        gain = _EXPECTED_GAIN * (best_seconds - least) / ((1 + trials) * (1 + idle) ** 2)
         if gain * expected_calls < trial_seconds:
             stopped = "gain"
             break
@@ -151,6 +153,7 @@ def search(
                 known = reached[candidate.name] or math.inf
                 reached[candidate.name] = min(known, candidate.tree.seconds)
         trials += 1
+        idle = 0 if candidate.tree.seconds < (1 - _NOTICED) * best_seconds else idle + 1
         if candidate.tree.seconds < best_seconds:
             best_seconds, best_path = candidate.tree.seconds, candidate.tree.path()
             winner = f"{candidate.name}, refined"

@@ -55,7 +55,7 @@ class Cell:
         default="cubic", metadata={"help": ", ".join([*networks.FAMILIES, *_CIRCUITS])}
     )
     size: int = field(default=60, metadata={"help": "as the family counts it"})
-    effort: int = field(default=12, metadata={"help": "our trials; of no circuit"})
+    effort: int = field(default=36, metadata={"help": "our most trials; of no circuit"})
     calls: int = field(
         default=100, metadata={"help": "calls that our search is for; of no circuit"}
     )
@@ -302,7 +302,7 @@ def _share(text: str, values: "Series[float]") -> Claim:
 STUDY = Study(
     name="planning",
     where=f"{__name__}:STUDY",
-    version=2,
+    version=3,
     summary="our planner against cotengra's searches, by one cost function",
     cell=Cell,
     presets={"quick": quick, "full": full},
