@@ -65,7 +65,7 @@ def test_a_plan_that_runs_once_is_not_refined():
 
 @pytest.mark.parametrize(("calls", "trials"), [(100, 36), (1000, 114), (1, 36)])
 def test_more_calls_are_worth_more_trials(calls, trials):
-    slow = replace(MACHINE, step_bandwidth=1e4)  # so that no search stops for want of gain
+    slow = replace(MACHINE, step_bandwidth=1e-3)  # so that no search stops for want of gain
     made = plan(lattice(5, 5), expected_calls=calls, machine=slow, cache=False)
     assert (made.trials, made.stopped) == (trials, "effort")
 
